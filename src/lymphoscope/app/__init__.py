@@ -1,0 +1,1 @@
+"""Clock, environment, command line: where the rooms are joined."""

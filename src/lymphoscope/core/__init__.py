@@ -1,0 +1,1 @@
+"""Words everyone speaks: errors, units, geometry, volumes, studies, measures, shelves, progress."""

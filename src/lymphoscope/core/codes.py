@@ -1,0 +1,161 @@
+"""The message catalogue: every code a user can meet, what it means and what to do. The reference page is made from it.
+
+``XXX-E-*`` stops the study, ``XXX-W-*`` goes on and is printed on the report, ``XXX-I-*`` goes to the log.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Code(NamedTuple):
+    """Meaning of a message code.
+
+    Attributes:
+        means: What the code says, in general.
+        effect: What it does to the result; empty where the study is refused.
+        fix: What the user can do.
+    """
+
+    means: str
+    effect: str = ""
+    fix: str = ""
+
+
+_CODES = {
+    # reading
+    "IO-E-NOTHING": Code("no image was found", fix="Give a DICOM folder, a zip of one, or NIfTI files with --suv."),
+    "IO-E-NOPET": Code("no usable PET series was found", fix="Run `lymphoscope series` to see why each was refused."),
+    "IO-E-CHOOSE": Code("several series fit equally well", fix="Name one with --pet-series or --ct-series."),
+    "IO-E-PATH": Code("the path does not exist or cannot be read", fix="Check the path and its permissions."),
+    "IO-E-GAP": Code("slices are missing inside the series", fix="Send the series again from the archive."),
+    "IO-E-SPACING": Code("slices are not evenly spaced", fix="Export the original, unprocessed series."),
+    "IO-E-DUPPOS": Code(
+        "different slices lie at the same position", fix="Separate the reconstructions or time frames."
+    ),
+    "IO-E-DUPUID": Code("one SOP instance UID, two contents", fix="Send the series again from the archive."),
+    "IO-E-MIXEDPATIENT": Code("images of more than one patient or study", fix="Give one study at a time."),
+    "IO-E-SLICESIZE": Code("slices differ in size, pixel spacing or direction", fix="Export the original series."),
+    "IO-E-POSITION": Code("position or orientation is missing in a slice", fix="Export with the geometry tags kept."),
+    "IO-E-TILT": Code("the gantry is tilted", fix="Export a reconstruction without tilt."),
+    "IO-E-DYNAMIC": Code("the PET is dynamic", fix="Give the static reconstruction, or one time frame."),
+    "IO-E-GATED": Code("the PET is gated", fix="Give the ungated reconstruction, or one gate."),
+    "IO-E-BEDS": Code("the beds were not joined into one series", fix="Export the whole-body reconstruction."),
+    "IO-E-ENHANCED": Code("enhanced multi-frame PET is not supported", fix="Export classic single-frame PET."),
+    "IO-E-SYNTAX": Code("the pixel compression cannot be decoded", fix="Export uncompressed or JPEG lossless."),
+    "IO-E-LOSSY": Code("the PET was compressed with loss", fix="Export the original pixels."),
+    "IO-E-TRUNCATED": Code("a file is cut short", fix="Send the series again from the archive."),
+    "IO-E-PIXELS": Code("pixel data are missing or contradict the header", fix="Export the original series."),
+    "IO-E-SLOPE": Code("rescale slope is missing or zero", fix="Export the original series."),
+    "IO-E-SIZE": Code("the image is too large", fix="Crop it, or use a machine with more memory and a newer limit."),
+    "IO-E-ARCHIVE": Code("the archive is not safe to unpack", fix="Unpack it yourself and give the folder."),
+    "IO-E-PATIENTPAIR": Code("PET and CT are not of the same patient", fix="Give one patient at a time."),
+    "IO-E-NIFTI": Code("the NIfTI file cannot be read", fix="Check that the file is complete and three-dimensional."),
+    "IO-E-AFFINE": Code("the NIfTI file does not say where its voxels lie", fix="Write it with a qform or sform."),
+    "IO-E-NIFTIUNIT": Code(
+        "the unit of a NIfTI PET is not known", fix="Add --suv if its values are SUV (body weight)."
+    ),
+    "IO-E-WRITE": Code("the result could not be written", fix="Check space and permissions of the output folder."),
+    "IO-E-LOCKED": Code("another run is writing this case", fix="Wait for it, or give another output folder."),
+    "IO-W-NAC": Code("a series without attenuation correction was left out"),
+    "IO-W-SKIPPED": Code("files that are not images were skipped"),
+    "IO-W-DUPLICATE": Code("identical copies of slices were dropped"),
+    "IO-W-ENDS": Code("the series is shorter than its header says", "Disease beyond its ends is not counted."),
+    "IO-W-DROPPED": Code("localizers, projections or secondary captures were dropped"),
+    "IO-W-HEADER": Code("the header breaks the DICOM standard", "Read as far as it can be understood."),
+    "IO-W-LOSSY": Code("the CT was compressed with loss", "CT is used for anatomy only."),
+    "IO-W-NOCT": Code("no CT", "Anatomy is judged from PET alone; more regions are doubtful."),
+    "IO-W-SUVDECLARED": Code("values were declared to be SUV by the user", "Nothing about the SUV could be checked."),
+    "IO-W-AFFINE": Code("qform and sform disagree", "The sform is used."),
+    "IO-W-POSITION": Code("the patient does not lie head first and supine", "The grid is followed as written."),
+    "IO-W-ANISO": Code("voxels are thick", "SUVpeak and texture are less reliable."),
+    "IO-W-TINY": Code("the image is small", "Whole-body quantities mean little."),
+    "IO-W-NEGATIVE": Code("the PET has negative values", "They are kept; sums over regions are right."),
+    "IO-W-NONFINITE": Code("values outside the body are not finite", "They were set to 0."),
+    "IO-W-PADDING": Code("CT padding lies below air", "It was raised to -1024 HU."),
+    "IO-W-PETMR": Code("the study has MR instead of CT", "PET is read alone."),
+    # SUV
+    "SUV-E-MODALITY": Code("the series is not PET", fix="Give the PET series."),
+    "SUV-E-NAC": Code("the PET is not corrected for attenuation", fix="Give the attenuation-corrected series."),
+    "SUV-E-UNITS": Code("SUV cannot be computed from these units", fix="Export the series in Bq/mL."),
+    "SUV-E-DECAY": Code("the decay correction is missing or unknown", fix="Export the original header."),
+    "SUV-E-DECY-CONFLICT": Code("the header contradicts itself about decay correction", fix="Ask the scanner's owner."),
+    "SUV-E-WEIGHT": Code("body weight is missing", fix="Supply --weight-kg (recorded in the audit log)."),
+    "SUV-E-WEIGHT-RANGE": Code("body weight is impossible", fix="Supply --weight-kg (recorded in the audit log)."),
+    "SUV-E-HEIGHT": Code("height is missing or impossible", fix="Supply --height-m (recorded in the audit log)."),
+    "SUV-E-SWAP": Code("weight and height look exchanged", fix="Supply --weight-kg and --height-m."),
+    "SUV-E-DOSE": Code("injected activity is missing", fix="Supply --dose-mbq (recorded in the audit log)."),
+    "SUV-E-DOSE-RANGE": Code("injected activity is impossible", fix="Supply --dose-mbq (recorded in the audit log)."),
+    "SUV-E-HALFLIFE": Code("half-life is missing and the nuclide unknown", fix="Correct the header."),
+    "SUV-E-TIME": Code("a time SUV depends on is missing", fix="Supply --injection-time or --reference-time."),
+    "SUV-E-NEGATIVE-UPTAKE": Code("injection lies after the scan", fix="Supply --injection-time or --reference-time."),
+    "SUV-E-UPTAKE-LONG": Code("more than six hours of uptake", fix="Supply --injection-time or --reference-time."),
+    "SUV-E-MIXED": Code("slices disagree about facts that hold for the series", fix="Separate the series."),
+    "SUV-E-NONFINITE": Code("SUV is not finite", fix="Export the original series."),
+    "SUV-W-SEX": Code("sex is not male or female", "The mean of both formulas is used."),
+    "SUV-W-LBM-JAMES-RANGE": Code("James lean mass is beyond its range", "It falls with weight there; use another."),
+    "SUV-W-FRT-INCONSISTENT": Code("frame reference times disagree", "They were not used."),
+    "SUV-W-REF-EARLIEST-ACQ": Code("decay reference assumed at the first slice", "SUV may be some percent off."),
+    "SUV-W-REFTIME-CONFLICT": Code("header times differ", "SUV would change.", "Check the scanner's decay reference."),
+    "SUV-W-PHILIPS-CROSSCHECK": Code("the two Philips factors disagree", "SUV may be off by that much."),
+    "SUV-W-INJ-DATE-ASSUMED": Code("the injection's date was assumed", "Right unless uptake passed a day."),
+    "SUV-W-INJ-CONFLICT": Code("two injection times differ", "SUV depends on which is right."),
+    "SUV-W-NONE-OVERLAP": Code("PET without decay correction", "Where beds overlap SUV is slightly off."),
+    "SUV-W-INTERCEPT": Code("rescale intercept is not zero", "It was applied."),
+    "SUV-W-WEIGHT-GRAMS": Code("weight was read as grams"),
+    "SUV-W-HEIGHT-CM": Code("height was read as centimetres"),
+    "SUV-W-DOSE-MBQ": Code("activity was read as MBq"),
+    "SUV-W-ACTIVITY": Code("unusual activity per body weight", "Weight or activity may be wrong."),
+    "SUV-W-HALFLIFE": Code("half-life differs from the nuclide's", "The file's value is used."),
+    "SUV-W-HALFLIFE-TABLE": Code("half-life is missing", "The nuclide's table value is used."),
+    "SUV-W-UPTAKE": Code("unusual uptake time", "Compare only with scans of similar timing."),
+    "SUV-W-LIVER": Code("unusual liver SUV", "Weight, dose or time may be wrong, or the liver diseased."),
+    "SUV-W-PLAUSIBLE": Code("implausible SUV", "The unit or a header fact may be wrong.", "Check the audit record."),
+    "SUV-W-OVERRIDE": Code("a header fact was replaced by the user", "The result rests on the value given."),
+    "SUV-I-CANDIDATES": Code("reference times found"),
+    "TRACER-E-NOTFDG": Code("the tracer is not FDG", fix="Methods are for FDG; --research-tracer overrides, marked."),
+    "TRACER-W-UNKNOWN": Code("the tracer is not named", "Taken to be FDG."),
+    "TRACER-W-RESEARCH": Code("methods for FDG were applied to another tracer", "Research only."),
+    # geometry
+    "GEO-E-AFFINE": Code("the grid is not a grid", fix="Write the file with a valid matrix."),
+    "GEO-E-MASKGRID": Code("grids differ", fix="Supply the mask on the PET grid, or in the PET's frame of reference."),
+    "GEO-E-MASKLABELS": Code("the mask's labels are not usable", fix="Supply whole numbers; name labels by a map."),
+    "GEO-E-UNIT": Code("an image in another unit is needed"),
+    "GEO-E-ALIGN": Code("PET and CT do not show the same body", fix="Check that both are of one examination."),
+    "GEO-E-MASKFLIP": Code("the mask fits only when mirrored", fix="Write the mask in the same convention as the PET."),
+    "GEO-W-COVERAGE": Code("the CT does not cover the PET", "No anatomy there."),
+    "GEO-W-ALIGN": Code("PET and CT agree poorly", "Organ positions are less certain."),
+    "GEO-W-FRAME": Code("PET and CT have different frames of reference", "They were matched by position only."),
+    "GEO-W-FLIP": Code("left and right may be exchanged", "Sites would be on the wrong side."),
+    "GEO-W-MASKRESAMPLED": Code("a mask was brought to the PET grid", "Its edge may move by half a voxel."),
+    "GEO-W-MASKLARGE": Code("the mask covers much of the body", "It may be inverted."),
+    "FOV-W-CUT": Code("the field of view cuts disease", "TMTV is a lower limit."),
+    "FOV-W-PARTIAL": Code("part of the body was not scanned", "Affects distances and volume."),
+    # segmentation
+    "SEG-W-LOWCONTRAST": Code("a relative threshold reaches below SUV 2.05", "Background may be counted."),
+    "SEG-W-DIFFUSE-MARROW": Code("diffuse marrow uptake excluded", "Focal disease inside cannot be ruled out."),
+    "SEG-W-ORGAN-CONFLICT": Code("a lesion overlaps an organ", "Confirm or remove."),
+    "SEG-W-CUT": Code("a lesion joined to an organ was cut from it", "The cut's place is uncertain."),
+    "SEG-W-DOUBTFUL": Code("regions need a reader's decision", "TMTV is given with them in and out."),
+    "SEG-W-EXTRAVASATION": Code("tracer may have leaked at the injection site", "All SUV would be too low."),
+    "SEG-E-REFERENCE": Code("the method needs a reference organ that was not found", fix="Supply --organs."),
+    "SEG-W-REFERENCE": Code("a method was left out for want of a reference organ", fix="Supply --organs."),
+    "SEG-W-NOORGANS": Code("no organ masks", "Physiological uptake is judged by position and shape."),
+    "REF-W-NOISY": Code("a reference region is noisy", "Ratios to it are less certain."),
+    "REF-W-NONE": Code("a reference organ was not found", "Quantities relative to it are not computable."),
+    "REF-W-ESTIMATED": Code("a reference organ was found without a mask", "Confirm its place on the picture."),
+    "RAD-W-SMALL": Code("lesions are too small for texture", "Texture is not given for them."),
+    "D5PS-W-BORDER": Code("close to a limit of the five-point scale", "The score may change by reading."),
+    "D5PS-W-LIVER": Code("the liver is not a sound reference", "Deauville aid switched off."),
+    # use and run
+    "USE-E-NAME": Code("unknown name"),
+    "USE-E-VALUE": Code("a setting is out of range"),
+    "USE-E-EXTRA": Code("an optional package is not installed"),
+    "USE-E-OUTPUT": Code("the output folder cannot be used", fix="Give another folder, or --force."),
+    "RUN-E-UNEXPECTED": Code(
+        "Lymphoscope failed", fix="Please report the code and the log; no patient data are in it."
+    ),
+}
+
+CODES = MappingProxyType(_CODES)

@@ -1,0 +1,1 @@
+"""Pictures, pages and tables from a report; computes no number."""
