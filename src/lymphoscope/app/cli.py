@@ -1,0 +1,234 @@
+"""The command line: one command with verbs. Results to stdout, progress and messages to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from lymphoscope.app import options as o
+
+if TYPE_CHECKING:
+    from lymphoscope.app.show import Manner
+
+FAILED, REFUSED, INTERRUPTED = 1, 3, 130
+
+app = typer.Typer(
+    name="lymphoscope",
+    help="FDG PET/CT of lymphoma: checked SUV, lesions, metabolic tumour volume and a report, "
+    "or a refusal that says why.",
+    epilog="Research and decision support. Not a medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit status: 0 done, 1 failed, 2 usage, 3 input refused."""
+    with _leaving_well():
+        app(args=arguments, prog_name="lymphoscope")
+    sys.exit(0)
+
+
+@contextlib.contextmanager
+def _leaving_well(as_json: bool = False, beside: Path | None = None) -> Iterator[None]:
+    """Leave with a sentence and a status when something is wrong, and quietly when interrupted."""
+    from lymphoscope.app.failure import known_errors
+    from lymphoscope.core.errors import LymphoscopeError
+
+    try:
+        with known_errors(beside):
+            yield
+    except LymphoscopeError as error:
+        from lymphoscope.app import show
+
+        show.error(error.message, as_json)
+        sys.exit(error.exit_status)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _verb(context: typer.Context) -> Iterator[Manner]:
+    """What every verb needs: errors that leave well, and how to speak."""
+    words = context.params
+    with _leaving_well(words["as_json"], words.get("out")):
+        from lymphoscope.app.show import Manner
+
+        yield Manner(words["as_json"], words.get("quiet", False), words.get("verbose", False))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from lymphoscope import __version__
+
+        typer.echo(f"lymphoscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    study: o.Study,
+    out: o.Out,
+    force: o.Force = False,
+    ct: o.Ct = None,
+    suv: o.Suv = False,
+    pet_series: o.PetSeries = None,
+    ct_series: o.CtSeries = None,
+    organs: o.Organs = None,
+    organ_names: o.OrganNames = None,
+    research_tracer: o.ResearchTracer = False,
+    method: o.Method = "suv4.0",
+    all_methods: o.AllMethods = False,
+    connectivity: o.Connectivity = 18,
+    min_volume_ml: o.MinVolume = 3.0,
+    weight_kg: o.WeightKg = None,
+    height_m: o.HeightM = None,
+    sex: o.Sex = None,
+    dose_mbq: o.DoseMbq = None,
+    injection_time: o.InjectionTime = None,
+    reference_time: o.ReferenceTime = None,
+    identify: o.Identify = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Measure one study and make its case folder: lesions, numbers, pictures, report.
+
+    The study is never written to. A study that cannot be trusted is refused, with the reason and the remedy.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import pipeline, settings, show, summary
+        from lymphoscope.app.libraries import prepared
+
+        wanted = settings.run_settings(context.params)
+        with prepared(settings.threads()), show.progress(manner) as progress:
+            outcome = pipeline.run(study, out, wanted, progress)
+        summary.show(outcome, manner)
+    if outcome.report.segmentation is None:
+        sys.exit(REFUSED)
+
+
+@app.command()
+def series(context: typer.Context, study: o.Study, as_json: o.Json = False) -> None:
+    """List the series of a study: which are taken, and why the others are not."""
+    with _verb(context) as manner:
+        from lymphoscope.app import settings, show
+        from lymphoscope.app.libraries import prepared
+        from lymphoscope.io.intake import list_series
+
+        with prepared(settings.threads()):
+            facts = list_series(study)
+        show.series(facts, manner)
+
+
+@app.command()
+def suv(
+    context: typer.Context,
+    study: o.Study,
+    suv: o.Suv = False,
+    pet_series: o.PetSeries = None,
+    research_tracer: o.ResearchTracer = False,
+    weight_kg: o.WeightKg = None,
+    height_m: o.HeightM = None,
+    sex: o.Sex = None,
+    dose_mbq: o.DoseMbq = None,
+    injection_time: o.InjectionTime = None,
+    reference_time: o.ReferenceTime = None,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Show how SUV is computed for a study: every fact used, every alternative, every override."""
+    with _verb(context) as manner:
+        from lymphoscope.app import settings, show
+        from lymphoscope.app.libraries import prepared
+        from lymphoscope.io.intake import load_study
+
+        wanted = settings.load_options(context.params)
+        with prepared(settings.threads()), show.progress(manner) as progress:
+            loaded = load_study(study, wanted, progress)
+        show.audit(loaded, manner)
+
+
+@app.command()
+def phantom(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, help="Where the study is written.")],
+    kind: o.Kind = "body",
+    vendor: o.Vendor = "siemens",
+    syntax: o.Syntax = "explicit",
+    ct: Annotated[bool, typer.Option("--ct/--no-ct", help="Write a CT too.")] = True,
+    force: o.Force = False,
+    as_json: o.Json = False,
+) -> None:
+    """Write a synthetic PET/CT study of which everything is known, as DICOM in a vendor's convention."""
+    with _verb(context) as manner:
+        from lymphoscope.app import phantom as made
+        from lymphoscope.app import show
+        from lymphoscope.io.dicom_write import WriteOptions
+
+        truths = made.write(out, kind, vendor, ct, WriteOptions(syntax, force=force))
+        show.truths(made.as_record(truths), manner)
+
+
+@app.command()
+def methods(context: typer.Context, as_json: o.Json = False) -> None:
+    """List the methods a tumour volume can be made by."""
+    with _verb(context) as manner:
+        from lymphoscope.app import show
+        from lymphoscope.recipes.classical import METHODS
+
+        show.methods(METHODS, manner)
+
+
+@app.command()
+def messages(
+    context: typer.Context,
+    code: Annotated[
+        str, typer.Argument(metavar="[CODE]", show_default=False, help="A code such as SUV-E-WEIGHT, or its start.")
+    ] = "",
+    as_json: o.Json = False,
+) -> None:
+    """Explain a message code: what it says, what it does to the result, what to do."""
+    with _verb(context) as manner:
+        from lymphoscope.app import show
+        from lymphoscope.core.codes import CODES
+        from lymphoscope.core.registry import unknown_name
+
+        wanted = code.strip().upper()
+        family = [name for name in CODES if not wanted or name.startswith(f"{wanted}-")]
+        found = {name: CODES[name] for name in ([wanted] if wanted in CODES else family)}
+        if not found:
+            raise unknown_name("message code", wanted, CODES)
+        show.codes(found, manner)
+
+
+@app.command()
+def doctor(context: typer.Context, as_json: o.Json = False) -> None:
+    """Look at this machine: versions, threads, memory, decoders, optional parts."""
+    with _verb(context) as manner:
+        from lymphoscope.app import doctor as medic
+        from lymphoscope.app import show
+
+        checks = medic.examine()
+        show.checks(medic.as_record(checks), manner)
+    if not medic.healthy(checks):
+        sys.exit(FAILED)

@@ -1,0 +1,135 @@
+"""What this machine has: versions, threads, memory, decoders, extras, fonts, space."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lymphoscope import __version__
+from lymphoscope.app.settings import threads
+
+NEEDED = (
+    "numpy", "scipy", "pydicom", "python-gdcm", "pyjpegls", "pylibjpeg-openjpeg", "SimpleITK", "scikit-image",
+    "pandas", "matplotlib", "jinja2", "typst", "typer", "rich",
+)  # fmt: skip
+EXTRAS = {"mirp": "texture by a second engine", "torch": "training of networks", "openvino": "networks without torch"}
+MIN_MEMORY_GB = 4.0
+MIN_DISK_GB = 1.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the examination.
+
+    Attributes:
+        subject: What was looked at.
+        found: What was found, in words.
+        status: ``ok``, ``absent`` (optional, not there) or ``bad`` (runs will fail or be slow).
+        note: What it is for, or what to do.
+    """
+
+    subject: str
+    found: str
+    status: str = "ok"
+    note: str = ""
+
+
+def examine() -> tuple[Check, ...]:
+    """Look at the machine; loads every decoder once."""
+    return (
+        Check("lymphoscope", __version__),
+        Check("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
+        Check("threads", str(threads()), note="LYMPHOSCOPE_THREADS sets another number"),
+        _memory(),
+        _disk(),
+        *(_package(name) for name in NEEDED),
+        *(_extra(name, use) for name, use in EXTRAS.items()),
+        *_decoders(),
+        *_fonts(),
+    )
+
+
+def as_record(checks: tuple[Check, ...]) -> dict[str, Any]:
+    """The examination for ``--json``."""
+    return {"ok": healthy(checks), "checks": [asdict(check) for check in checks]}
+
+
+def healthy(checks: tuple[Check, ...]) -> bool:
+    """True where nothing that is needed is missing."""
+    return all(check.status != "bad" for check in checks)
+
+
+def _memory() -> Check:
+    gigabytes = _memory_gb()
+    if gigabytes is None:
+        return Check("memory", "unknown", "absent")
+    enough = gigabytes >= MIN_MEMORY_GB
+    note = "" if enough else f"whole-body studies need about {MIN_MEMORY_GB:g} GB"
+    return Check("memory", f"{gigabytes:.1f} GB", "ok" if enough else "bad", note)
+
+
+def _memory_gb() -> float | None:
+    """Memory that a process may use: the machine's, or the container's limit where that is lower."""
+    try:
+        pages = Path("/proc/meminfo").read_text(encoding="ascii").split("MemTotal:")[1].split()[0]
+    except (OSError, IndexError):
+        return None
+    total = int(pages) * 1024
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            total = min(total, int(Path(limit).read_text(encoding="ascii")))
+        except (OSError, ValueError):
+            continue
+    return total / 1e9
+
+
+def _disk() -> Check:
+    free = shutil.disk_usage(tempfile.gettempdir()).free / 1e9
+    enough = free >= MIN_DISK_GB
+    return Check("temporary space", f"{free:.1f} GB free", "ok" if enough else "bad", "" if enough else "make room")
+
+
+def _package(name: str) -> Check:
+    try:
+        return Check(name, importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return Check(name, "missing", "bad", "install lymphoscope again")
+
+
+def _extra(name: str, use: str) -> Check:
+    if importlib.util.find_spec(name) is None:
+        return Check(name, "not installed", "absent", f"optional: {use}")
+    return Check(name, _package(name).found, note=use)
+
+
+def _decoders() -> list[Check]:
+    """Whether each pixel compression that is read can be decoded here."""
+    from pydicom import uid  # noqa: PLC0415
+    from pydicom.pixels import get_decoder  # noqa: PLC0415
+
+    syntaxes = {
+        "RLE": uid.RLELossless,
+        "JPEG lossless": uid.JPEGLosslessSV1,
+        "JPEG-LS": uid.JPEGLSLossless,
+        "JPEG 2000": uid.JPEG2000Lossless,
+    }
+    checks = []
+    for name, syntax in syntaxes.items():
+        decoder = get_decoder(syntax)
+        plugins = ", ".join(decoder.available_plugins)
+        checks.append(Check(f"decode {name}", plugins or "no decoder", "ok" if decoder.is_available else "bad"))
+    return checks
+
+
+def _fonts() -> list[Check]:
+    """The font that pictures are lettered with; the one of the PDF is inside typst."""
+    from matplotlib import font_manager  # noqa: PLC0415
+
+    path = Path(font_manager.findfont("DejaVu Sans"))
+    return [Check("font", path.stem, "ok" if path.exists() else "bad")]

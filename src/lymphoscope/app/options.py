@@ -1,0 +1,103 @@
+"""The words of the command line: each option once, shared by the verbs that take it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_STUDY, _METHOD, _SUV, _SHOW = "What is read", "How it is measured", "What the header does not say", "What is shown"
+
+Study = Annotated[
+    Path,
+    typer.Argument(
+        metavar="STUDY",
+        show_default=False,
+        help="A DICOM folder, a zip of one, or a NIfTI file or folder (with --suv).",
+    ),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the case folder is made.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace the output folder if it is there.")]
+
+Ct = Annotated[Path | None, typer.Option("--ct", metavar="FILE", help="CT in NIfTI, in HU.", rich_help_panel=_STUDY)]
+Suv = Annotated[bool, typer.Option("--suv", help="NIfTI values are SUV (body weight).", rich_help_panel=_STUDY)]
+PetSeries = Annotated[
+    str | None,
+    typer.Option("--pet-series", metavar="UID", help="Take this PET series.", rich_help_panel=_STUDY),
+]
+CtSeries = Annotated[
+    str | None,
+    typer.Option("--ct-series", metavar="UID", help="Take this CT series.", rich_help_panel=_STUDY),
+]
+Organs = Annotated[
+    Path | None,
+    typer.Option(
+        "--organs",
+        metavar="FILE",
+        help="Organ label map (NIfTI), numbered as TotalSegmentator's unless named.",
+        rich_help_panel=_STUDY,
+    ),
+]
+OrganNames = Annotated[
+    str | None,
+    typer.Option(
+        "--organ-names",
+        metavar="NAMES",
+        help="Labels of the organ map: 1=spleen,3=liver or a JSON file.",
+        rich_help_panel=_STUDY,
+    ),
+]
+ResearchTracer = Annotated[
+    bool,
+    typer.Option("--research-tracer", help="Go on although the tracer is not FDG; marked.", rich_help_panel=_STUDY),
+]
+
+Method = Annotated[
+    str,
+    typer.Option("--method", "-m", metavar="ID", help="Method of the TMTV: see `methods`.", rich_help_panel=_METHOD),
+]
+AllMethods = Annotated[
+    bool, typer.Option("--all-methods", help="Give the TMTV by every method beside it.", rich_help_panel=_METHOD)
+]
+Connectivity = Annotated[
+    int, typer.Option("--connectivity", metavar="6|18|26", help="Neighbours of a voxel.", rich_help_panel=_METHOD)
+]
+MinVolume = Annotated[
+    float,
+    typer.Option(
+        "--min-volume-ml", metavar="ML", help="Smallest region kept at preselection.", rich_help_panel=_METHOD
+    ),
+]
+
+WeightKg = Annotated[float | None, typer.Option("--weight-kg", metavar="KG", help="Body weight.", rich_help_panel=_SUV)]
+HeightM = Annotated[float | None, typer.Option("--height-m", metavar="M", help="Height.", rich_help_panel=_SUV)]
+Sex = Annotated[str | None, typer.Option("--sex", metavar="M|F|O", help="Sex.", rich_help_panel=_SUV)]
+DoseMbq = Annotated[
+    float | None,
+    typer.Option("--dose-mbq", metavar="MBQ", help="Activity at injection.", rich_help_panel=_SUV),
+]
+InjectionTime = Annotated[
+    str | None,
+    typer.Option(
+        "--injection-time", metavar="TIME", help="Injection, such as 2026-03-11T09:05:00.", rich_help_panel=_SUV
+    ),
+]
+ReferenceTime = Annotated[
+    str | None,
+    typer.Option("--reference-time", metavar="TIME", help="Time the PET is decay-corrected to.", rich_help_panel=_SUV),
+]
+
+Identify = Annotated[
+    bool,
+    typer.Option("--identify", help="Print the patient's name and number on the report.", rich_help_panel=_SHOW),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON, and nothing else, to standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and the result only.", rich_help_panel=_SHOW)]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show each step and all notes.", rich_help_panel=_SHOW)]
+
+Kind = Annotated[str, typer.Option("--kind", metavar="body|digital", help="A body with organs, or exact spheres.")]
+Vendor = Annotated[str, typer.Option("--vendor", metavar="NAME", help="Whose way of writing PET, such as siemens, ge.")]
+Syntax = Annotated[
+    str, typer.Option("--syntax", metavar="NAME", help="Transfer syntax: explicit, implicit, rle, jpeg-ls, jpeg-2000 …")
+]

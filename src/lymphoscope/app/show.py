@@ -1,0 +1,235 @@
+"""What the terminal shows: results on stdout, progress and messages on stderr; JSON alone where it is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from lymphoscope.core import shown
+from lymphoscope.core.codes import CODES, Code
+from lymphoscope.core.errors import Message, Severity
+from lymphoscope.core.progress import Progress, silent
+from lymphoscope.core.study import SeriesFact, Study
+
+_PIPE_WIDTH = 200
+STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
+_ACTS = {
+    Severity.ERROR: "stops the study",
+    Severity.WARNING: "is printed on the report",
+    Severity.INFO: "is kept in the record",
+}
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a verb speaks.
+
+    Attributes:
+        as_json: Write JSON alone to stdout.
+        quiet: Show no progress and no table.
+        verbose: Show each step with its time, and notes.
+    """
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
+def out() -> Console:
+    """Standard output; wide where it is not a terminal, so that lines stay whole."""
+    return _console(sys.stdout)
+
+
+def err() -> Console:
+    """Standard error."""
+    return _console(sys.stderr)
+
+
+def _console(stream: Any) -> Console:
+    width = None if stream.isatty() else _PIPE_WIDTH
+    return Console(file=stream, width=width, highlight=False, soft_wrap=not stream.isatty())
+
+
+def as_json(record: Any) -> None:
+    """Write a record to stdout: sorted keys, no NaN."""
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain)
+    sys.stdout.write(text + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
+    """A plain table; a column whose name ends in ``>`` is set to the right."""
+    made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
+    for column in columns:
+        made.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
+    for row in rows:
+        made.add_row(*(escape(cell) for cell in row))
+    return made
+
+
+def message_record(message: Message) -> dict[str, Any]:
+    """A message for ``--json``."""
+    return {
+        "code": message.code,
+        "severity": message.severity.value,
+        "what": message.what,
+        "where": message.where,
+        "fix": message.fix or CODES[message.code].fix,
+        "tags": list(message.tags),
+        "text": message.text,
+    }
+
+
+def message_line(message: Message) -> str:
+    """A message in one marked-up line, code first."""
+    code, _, rest = message.text.partition(":")
+    return f"[{STYLE[message.severity]}]{code}[/]{escape(':' + rest)}"
+
+
+def error(message: Message, json_wanted: bool = False) -> None:
+    """Say what went wrong on stderr, and with ``--json`` on stdout too."""
+    if json_wanted:
+        status = {"RUN": "failed", "USE": "usage"}.get(message.code.split("-")[0], "refused")
+        as_json({"status": status, "messages": [message_record(message)]})
+    err().print(message_line(message))
+
+
+@dataclass
+class _Steps:
+    """Turns calls of `Progress` into bars, or into one line a finished step."""
+
+    console: Console
+    bars: Bars | None
+    verbose: bool
+    tasks: dict[str, Any] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if step not in self.began:
+            self.began[step] = time.perf_counter()
+            if self.bars is not None:
+                self.tasks[step] = self.bars.add_task(step, total=total)
+        if self.bars is not None:
+            self.bars.update(self.tasks[step], completed=done, total=total)
+        if done >= total:
+            self._finish(step)
+
+    def _finish(self, step: str) -> None:
+        seconds = time.perf_counter() - self.began.pop(step)
+        if self.bars is not None:
+            self.bars.remove_task(self.tasks.pop(step))
+        if self.verbose:
+            self.console.print(f"{escape(step)}: {seconds:.1f} s")
+
+
+@contextlib.contextmanager
+def progress(manner: Manner) -> Iterator[Progress]:
+    """A listener for long work: bars where stderr is a terminal, lines with ``--verbose``, silence with ``--quiet``."""
+    console = err()
+    if manner.quiet or not (console.is_terminal or manner.verbose):
+        yield silent
+        return
+    if not console.is_terminal:
+        yield _Steps(console, None, manner.verbose)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        yield _Steps(console, bars, manner.verbose)
+
+
+def series(facts: Sequence[SeriesFact], manner: Manner) -> None:
+    """Show the series of a study and what became of each."""
+    if manner.as_json:
+        as_json({"series": [vars(fact) for fact in facts]})
+        return
+    rows = [
+        (f.role or "–", f.modality, str(f.count), f.description, f"{f.code}: {f.why}" if f.code else f.why, f.uid)
+        for f in facts
+    ]
+    out().print(table(("taken as", "kind", "images>", "description", "why", "series UID"), rows))
+
+
+def codes(found: Mapping[str, Code], manner: Manner) -> None:
+    """Explain message codes."""
+    if manner.as_json:
+        as_json({code: entry._asdict() for code, entry in found.items()})
+        return
+    console = out()
+    for code, entry in found.items():
+        severity = Message(code, entry.means).severity
+        console.print(f"[{STYLE[severity]}]{code}[/]  {escape(entry.means)}; {_ACTS[severity]}")
+        for line in filter(None, (entry.effect, entry.fix)):
+            console.print(f"  {escape(line)}")
+
+
+def truths(record: Mapping[str, Any], manner: Manner) -> None:
+    """Show what is true of a phantom's lesions."""
+    if manner.as_json:
+        as_json(record)
+        return
+    rows = [
+        (t["name"], shown.number(t["volume_ml"], "mL", detail=True), shown.number(t["counted_ml"], "mL", detail=True),
+         shown.number(t["suv"], "g/mL", detail=True))
+        for t in record["lesions"]
+    ]  # fmt: skip
+    out().print(table(("lesion", "exact mL>", "voxels mL>", "SUV>"), rows))
+
+
+def audit(study: Study, manner: Manner) -> None:
+    """Show how SUV was computed, and what was noted on the way."""
+    if manner.as_json:
+        as_json({"suv": study.suv, "messages": [message_record(m) for m in study.messages]})
+        return
+    console = out()
+    notes(study.messages, manner)
+    from lymphoscope.io.suv import audit_lines  # noqa: PLC0415
+
+    for line in audit_lines(study.suv):
+        console.print(escape(line))
+
+
+def notes(messages: Iterable[Message], manner: Manner) -> None:
+    """Show messages on stderr: warnings always, notes with ``--verbose``."""
+    console = err()
+    for message in messages:
+        if message.severity is not Severity.INFO or manner.verbose:
+            console.print(message_line(message))
+
+
+_CHECK_STYLE = {"ok": "green", "absent": "dim", "bad": "bold red"}
+
+
+def checks(record: Mapping[str, Any], manner: Manner) -> None:
+    """Show what this machine has."""
+    if manner.as_json:
+        as_json(record)
+        return
+    console = out()
+    made = table(("", "subject", "found", "note"), ())
+    for check in record["checks"]:
+        status = check["status"]
+        made.add_row(f"[{_CHECK_STYLE[status]}]{status}[/]", *(escape(check[k]) for k in ("subject", "found", "note")))
+    console.print(made)
+    console.print("Ready." if record["ok"] else "Something that is needed is missing: see the lines marked bad.")
