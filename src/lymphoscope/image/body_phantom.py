@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.registry import unknown_name
-from lymphoscope.image.phantom import Imaging, Phantom, Point, Shape, assemble, ct_image, digital_phantom, image
+from lymphoscope.image.phantom import Imaging, Phantom, Point, Shape, assemble, ct_image, image
 
 Span = tuple[float, float]
 
@@ -226,22 +225,3 @@ def body_phantom(options: BodyOptions | None = None) -> Phantom:
     pet = image(shapes, body_grid(options.pet_shape), options.imaging)
     ct = None if options.ct_shape is None else ct_image(shapes, body_grid(options.ct_shape), options.imaging)
     return assemble(shapes, pet, ct, "body phantom")
-
-
-def phantom_named(kind: str, seed: int = 0) -> Phantom:
-    """Make a phantom by its name.
-
-    Args:
-        kind: ``body`` or ``digital`` (the one of the specification, without CT).
-        seed: Of the body's noise; the digital phantom has none.
-
-    Raises:
-        LymphoscopeError: ``USE-E-NAME``.
-    """
-    makers: dict[str, Callable[[], Phantom]] = {
-        "body": lambda: body_phantom(BodyOptions(imaging=replace(SCANNER, seed=seed))),
-        "digital": digital_phantom,
-    }
-    if kind not in makers:
-        raise unknown_name("phantom", kind, makers)
-    return makers[kind]()

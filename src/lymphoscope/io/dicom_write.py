@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +20,7 @@ from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, Volume
-from lymphoscope.io.atomic import whole_folder
+from lymphoscope.io.atomic import claim, draft
 from lymphoscope.io.conventions import Convention, convention_named
 from lymphoscope.io.dicom_encode import encode
 from lymphoscope.io.pet_physics import ScanFacts, bed_of, bed_starts, frame_reference_s, stored_values
@@ -36,7 +37,7 @@ class WriteOptions:
             ``jpeg-2000`` (all lossless).
         edit: Called with each dataset and its number before it is written; what it changes is written
             (for files that are wrong on purpose).
-        force: Replace the folder when it is there.
+        force: Replace the folder when it holds a study that was written before.
     """
 
     syntax: str = "explicit"
@@ -70,13 +71,13 @@ def write_study(
     series = [("pet", pet_datasets(pet, facts, convention))]
     if ct is not None:
         series.append(("ct", ct_datasets(ct, facts)))
-    with whole_folder(Path(folder), options.force) as draft:
+    with claim(Path(folder), options.force, _is_series) as held, draft(held, durable=False) as new:
         for name, datasets in series:
-            (draft / name).mkdir()
+            (new / name).mkdir()
             for number, dataset in enumerate(datasets, start=1):
                 if options.edit is not None:
                     options.edit(dataset, number)
-                encode(dataset, draft / name / f"{name}{number:05d}.dcm", options.syntax)
+                encode(dataset, new / name / f"{name}{number:05d}.dcm", options.syntax)
 
 
 def pet_datasets(pet: Volume, facts: ScanFacts | None = None, convention: str = "siemens") -> Iterator[Dataset]:
@@ -110,6 +111,12 @@ def ct_datasets(ct: Volume, facts: ScanFacts | None = None) -> Iterator[Dataset]
     signed = float(np.min(hu)) < -1024 - 0.5
     series = _series_key(facts, ct, "ct")
     return (_ct_slice(facts, ct.geometry, series, k, (np.rint(hu[k]), signed)) for k in range(len(hu)))
+
+
+def _is_series(entry: Path) -> bool:
+    """True for a folder that holds nothing but slices as they are named here."""
+    name = re.compile(rf"{entry.name}\d{{5}}\.dcm")
+    return entry.name in ("pet", "ct") and entry.is_dir() and all(name.fullmatch(f.name) for f in entry.iterdir())
 
 
 def uid(*parts: object) -> UID:
