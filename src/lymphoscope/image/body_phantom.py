@@ -174,10 +174,10 @@ LESIONS = {
         _lesion("inguinal-right", (-80, -62, -55), (11, 11, 11), 7.0),
         _lesion("spleen-focus", (108, 26, 240), (12, 12, 12), 9.0),
         _lesion("axillary-left", (140, 5, 500), (10, 10, 14), 6.5),
-        _lesion("bladder-node", (50, -25, 8), (12, 12, 15), 9.0),
+        _lesion("bladder-node", (46, -25, 8), (12, 12, 15), 9.0),
     )
 }
-"""Lesions that can be put in, by name; ``bladder-node`` touches the bladder."""
+"""Lesions that can be put in, by name; ``bladder-node`` lies against the bladder and dents it."""
 
 
 def body_shapes(lesions: tuple[str, ...] | None = None) -> tuple[Shape, ...]:
