@@ -121,8 +121,8 @@ def run(
         wanted = settings.run_settings(context.params)
         with prepared(settings.threads()), show.progress(manner) as progress:
             outcome = pipeline.run(study, out, wanted, progress)
-        summary.show(outcome, manner)
-    if outcome.report.segmentation is None:
+        summary.result(outcome.record, outcome.folder, manner)
+    if outcome.record["status"] == "refused":
         sys.exit(REFUSED)
 
 
@@ -161,11 +161,12 @@ def suv(
         from lymphoscope.app import settings, show
         from lymphoscope.app.libraries import prepared
         from lymphoscope.io.intake import load_study
+        from lymphoscope.io.suv import audit_lines
 
         wanted = settings.load_options(context.params)
         with prepared(settings.threads()), show.progress(manner) as progress:
             loaded = load_study(study, wanted, progress)
-        show.audit(loaded, manner)
+        show.audit(loaded, audit_lines(loaded.suv), manner)
 
 
 @app.command()

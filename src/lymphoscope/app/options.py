@@ -20,15 +20,28 @@ Study = Annotated[
 Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the case folder is made.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace the output folder if it is there.")]
 
-Ct = Annotated[Path | None, typer.Option("--ct", metavar="FILE", help="CT in NIfTI, in HU.", rich_help_panel=_STUDY)]
+Ct = Annotated[
+    Path | None,
+    typer.Option("--ct", metavar="PATH", help="Where the CT is, if not beside the PET.", rich_help_panel=_STUDY),
+]
 Suv = Annotated[bool, typer.Option("--suv", help="NIfTI values are SUV (body weight).", rich_help_panel=_STUDY)]
 PetSeries = Annotated[
     str | None,
-    typer.Option("--pet-series", metavar="UID", help="Take this PET series.", rich_help_panel=_STUDY),
+    typer.Option(
+        "--pet-series",
+        metavar="SERIES",
+        help="Take this PET series: UID, number or part of its description.",
+        rich_help_panel=_STUDY,
+    ),
 ]
 CtSeries = Annotated[
     str | None,
-    typer.Option("--ct-series", metavar="UID", help="Take this CT series.", rich_help_panel=_STUDY),
+    typer.Option(
+        "--ct-series",
+        metavar="SERIES",
+        help="Take this CT series: UID, number or part of its description.",
+        rich_help_panel=_STUDY,
+    ),
 ]
 Organs = Annotated[
     Path | None,

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.registry import unknown_name
 from lymphoscope.core.study import ORGANS
-from lymphoscope.io.intake import LoadOptions
-from lymphoscope.io.suv import SuvOverrides
+
+if TYPE_CHECKING:
+    from lymphoscope.io.intake import LoadOptions
 
 CONNECTIVITIES = (6, 18, 26)
 DEFAULT_METHOD = "suv4.0"
@@ -40,7 +41,7 @@ class RunSettings:
         LymphoscopeError: ``USE-E-VALUE`` or ``USE-E-NAME`` for a setting that cannot be.
     """
 
-    load: LoadOptions = field(default_factory=LoadOptions)
+    load: LoadOptions = field(default_factory=lambda: load_options({}))
     method: str = DEFAULT_METHOD
     all_methods: bool = False
     connectivity: int = 18
@@ -195,6 +196,9 @@ def load_options(words: Mapping[str, Any]) -> LoadOptions:
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` or ``USE-E-NAME`` for a word that cannot be.
     """
+    from lymphoscope.io.intake import LoadOptions  # noqa: PLC0415 - slow to load, and doctor must work without
+    from lymphoscope.io.suv import SuvOverrides  # noqa: PLC0415
+
     overrides = SuvOverrides(
         weight_kg=WEIGHT.checked(words.get("weight_kg")),
         height_m=HEIGHT.checked(words.get("height_m")),

@@ -7,8 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any
 
 from rich import box
@@ -19,7 +18,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from lymphoscope.core import shown
-from lymphoscope.core.codes import CODES, Code
+from lymphoscope.core.codes import Code
 from lymphoscope.core.errors import Message, Severity
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import SeriesFact, Study
@@ -65,18 +64,8 @@ def _console(stream: Any) -> Console:
 
 def as_json(record: Any) -> None:
     """Write a record to stdout: sorted keys, no NaN."""
-    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=_plain)
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     sys.stdout.write(text + "\n")
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
@@ -89,19 +78,6 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
     return made
 
 
-def message_record(message: Message) -> dict[str, Any]:
-    """A message for ``--json``."""
-    return {
-        "code": message.code,
-        "severity": message.severity.value,
-        "what": message.what,
-        "where": message.where,
-        "fix": message.fix or CODES[message.code].fix,
-        "tags": list(message.tags),
-        "text": message.text,
-    }
-
-
 def message_line(message: Message) -> str:
     """A message in one marked-up line, code first."""
     code, _, rest = message.text.partition(":")
@@ -112,6 +88,8 @@ def error(message: Message, json_wanted: bool = False) -> None:
     """Say what went wrong on stderr, and with ``--json`` on stdout too."""
     if json_wanted:
         status = {"RUN": "failed", "USE": "usage"}.get(message.code.split("-")[0], "refused")
+        from lymphoscope.render.record import message_record  # noqa: PLC0415 - only for --json
+
         as_json({"status": status, "messages": [message_record(message)]})
     err().print(message_line(message))
 
@@ -169,6 +147,8 @@ def series(facts: Sequence[SeriesFact], manner: Manner) -> None:
         for f in facts
     ]
     out().print(table(("taken as", "kind", "images>", "description", "why", "series UID"), rows))
+    if not rows:
+        out().print("No DICOM series was found.")
 
 
 def codes(found: Mapping[str, Code], manner: Manner) -> None:
@@ -197,17 +177,16 @@ def truths(record: Mapping[str, Any], manner: Manner) -> None:
     out().print(table(("lesion", "exact mL>", "voxels mL>", "SUV>"), rows))
 
 
-def audit(study: Study, manner: Manner) -> None:
+def audit(study: Study, lines: Iterable[str], manner: Manner) -> None:
     """Show how SUV was computed, and what was noted on the way."""
     if manner.as_json:
-        as_json({"suv": study.suv, "messages": [message_record(m) for m in study.messages]})
-        return
-    console = out()
-    notes(study.messages, manner)
-    from lymphoscope.io.suv import audit_lines  # noqa: PLC0415
+        from lymphoscope.render.record import message_record, suv_record  # noqa: PLC0415 - only for --json
 
-    for line in audit_lines(study.suv):
-        console.print(escape(line))
+        as_json({"suv": suv_record(study.suv), "messages": [message_record(m) for m in study.messages]})
+        return
+    notes(study.messages, manner)
+    for line in lines:
+        out().print(escape(line))
 
 
 def notes(messages: Iterable[Message], manner: Manner) -> None:

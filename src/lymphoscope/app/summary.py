@@ -1,0 +1,121 @@
+"""The end of a run on the terminal: a view of the record, warnings first, the report's place last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from lymphoscope.app import show
+from lymphoscope.app.show import Manner
+
+REPORT = "report.html"
+MOST_LESIONS = 12
+_STYLE = {"error": "bold red", "warning": "yellow", "info": "dim"}
+
+
+def result(record: Mapping[str, Any], folder: Path, manner: Manner) -> None:
+    """Show the record of a run.
+
+    Args:
+        record: The result record, measured or refused.
+        folder: The case folder.
+        manner: How to speak.
+    """
+    if manner.as_json:
+        show.as_json(record)
+    if record["status"] == "refused":
+        _messages([record["refusal"]], show.err())
+    if manner.as_json:
+        return
+    console = show.out()
+    if not manner.quiet:
+        _messages(_wanted(record, manner), console)
+        if record["status"] != "refused":
+            _numbers(record, console)
+    console.print(escape(str(folder / REPORT)), soft_wrap=True)
+
+
+def _wanted(record: Mapping[str, Any], manner: Manner) -> Iterable[Mapping[str, Any]]:
+    shown = ("warning", "info") if manner.verbose else ("warning",)
+    return [message for message in record["messages"] if message["severity"] in shown]
+
+
+def _messages(messages: Iterable[Mapping[str, Any]], console: Console) -> None:
+    for message in messages:
+        code, _, rest = message["text"].partition(":")
+        effect = f" {message['effect']}" if message.get("effect") else ""
+        console.print(f"[{_STYLE[message['severity']]}]{code}[/]{escape(':' + rest + effect)}", soft_wrap=True)
+
+
+def _numbers(record: Mapping[str, Any], console: Console) -> None:
+    console.print(_key_numbers(record))
+    if record["lesions"]:
+        console.print(_lesions(record["lesions"]))
+    if record["segmentation"]["removed"]:
+        console.print(_removed(record["segmentation"]["removed"]))
+    methods = record["sensitivity"]["methods"]
+    if len(methods) > 1:
+        console.print(_methods(methods))
+    console.print(f"{record['reading']['word']}. Research and decision support, not a medical device.")
+
+
+def _key_numbers(record: Mapping[str, Any]) -> Table:
+    rows = []
+    for row in record["key_numbers"]:
+        remarks = [row.get("note"), row["why"] if row["value"] is None else None]
+        if row["key"] == "tmtv_ml":
+            doubt = f"doubtful out/in {row['range_shown']}" if row["range"] else None
+            rule = f"{row['threshold']}, conn. {row['connectivity']}, ≥ {row['min_volume_ml']:g} mL"
+            remarks = [doubt, rule, "AI only – not read" if row["status"] == "ai-only" else None]
+        rows.append((row["name"], row["shown"], "; ".join(filter(None, remarks))))
+    return show.table(("", "", ""), rows)
+
+
+def _lesions(lesions: list[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            lesion["id"],
+            f"{lesion['glyph']} {lesion['word']}",
+            lesion["site"] or "",
+            *(lesion["shown"].get(name, "–") for name in ("mtv_ml", "suvmax", "suvpeak", "tlg_g")),
+            lesion["why"] or "",
+        )
+        for lesion in lesions[:MOST_LESIONS]
+    ]
+    left = len(lesions) - len(rows)
+    title = f"Lesions (the largest; {left} more in the report)" if left else "Lesions"
+    return show.table(("", "status", "site", "mL>", "SUVmax>", "SUVpeak>", "TLG g>", "note"), rows, title)
+
+
+def _removed(removed: list[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            region["id"],
+            f"{region['glyph']} {region['word']}",
+            (region["organ"] or "").replace("_", " "),
+            region["shown"]["volume_ml"],
+            region["shown"]["suvmax"],
+            region["why"] or "",
+        )
+        for region in removed[:MOST_LESIONS]
+    ]
+    left = len(removed) - len(rows)
+    title = f"Not counted (the largest; {left} more in the report)" if left else "Not counted"
+    return show.table(("", "status", "organ", "mL>", "SUVmax>", "why"), rows, title)
+
+
+def _methods(methods: Mapping[str, Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            name,
+            *(row["shown"].get(key, "–") for key in ("tmtv_ml", "percent_of_chosen", "n_lesions")),
+            "chosen" if row["chosen"] else row["why"] or "",
+        )
+        for name, row in methods.items()
+    ]
+    return show.table(("method", "TMTV mL>", "of the chosen>", "lesions>", ""), rows, "Methods side by side")
