@@ -19,7 +19,7 @@ from lymphoscope.io.pixels import read_ct, read_pet
 from lymphoscope.io.series import Refusal, Series, gather
 from lymphoscope.io.slices import Stack
 from lymphoscope.io.suv import SuvOverrides, suv_factors
-from lymphoscope.io.warn import note_grid
+from lymphoscope.io.warn import note_grid, note_values
 
 _SCANNER = {
     "manufacturer": "Manufacturer",
@@ -82,6 +82,7 @@ def dicom_study(
     else:
         _note_no_ct(series, notes)
     note_grid(pet, factors.patient.height_m, notes)
+    note_values(pet, notes)
     first = pet_stack.headers[0]
     return Study(
         volumes=volumes,
@@ -102,11 +103,20 @@ def dicom_series(found: Found) -> tuple[SeriesFact, ...]:
     try:
         pet = choose_pet(told)
         choose_ct(told, pet)
+        _require_suv(told, pet)
     except LymphoscopeError as problem:
         for one in told.series:
             if id(one) not in told.facts and one.modality in ("PT", "CT"):
                 told.tell(one, problem.message.what, problem.code)
     return told.all()
+
+
+def _require_suv(told: Told, pet: Series) -> None:
+    """Take a PET back whose headers give no SUV."""
+    try:
+        suv_factors([h.dataset for h in pet.headers])
+    except LymphoscopeError as problem:
+        told.tell(pet, problem.message.what, problem.code)
 
 
 def identity(header: Header) -> Identity:
@@ -144,6 +154,8 @@ def _laid(series: Series) -> Stack:
 def _pick_ct(told: Told, pet: Series, wanted: str | None, elsewhere: Found | None) -> Series | None:
     if elsewhere is None:
         return choose_ct(told, pet, wanted)
+    if not elsewhere.headers:  # the CT comes as NIfTI
+        return None
     others = Told(gather(elsewhere.headers))
     ct = choose_ct(others, pet, wanted)
     if ct is None:

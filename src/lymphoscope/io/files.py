@@ -70,7 +70,7 @@ def scan(folder: Path, progress: Progress = silent) -> Found:
             raise LymphoscopeError("IO-E-SIZE", f"more than {MOST_FILES} files", "the input folder")
     headers, nifti, skipped, damaged = [], [], 0, 0
     for done, path in enumerate(paths, 1):
-        if path.name.lower().endswith((".nii", ".nii.gz")):
+        if is_nifti(path):
             nifti.append(path)
             continue
         header, is_dicom = read_header(path)
@@ -82,6 +82,11 @@ def scan(folder: Path, progress: Progress = silent) -> Found:
             skipped += 1
         progress("reading headers", done, len(paths))
     return Found(tuple(headers), tuple(nifti), skipped, damaged)
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether a file is NIfTI by its name."""
+    return path.name.lower().endswith((".nii", ".nii.gz"))
 
 
 def read_header(path: Path) -> tuple[Header | None, bool | None]:

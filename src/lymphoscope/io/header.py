@@ -41,7 +41,7 @@ class Header:
 
     def has(self, keyword: str) -> bool:
         """Whether the element is there at all."""
-        return tag_for_keyword(keyword) in self.dataset
+        return (tag_for_keyword(keyword) or 0) in self.dataset
 
     def texts(self, keyword: str) -> tuple[str, ...]:
         """All values of an element as stripped text, one value as a tuple of one; letters beyond ASCII as bytes."""

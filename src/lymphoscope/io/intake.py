@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.registry import unknown_name
 from lymphoscope.core.study import SeriesFact, Study
+from lymphoscope.io.archive import archive_kind, unpacked
 from lymphoscope.io.dicom_study import Wish, dicom_series, dicom_study
-from lymphoscope.io.files import Found, scan
+from lymphoscope.io.files import Found, is_nifti, read_header, scan
 from lymphoscope.io.header import lenient_reading
+from lymphoscope.io.layouts import find_layout
+from lymphoscope.io.masks import read_organs
+from lymphoscope.io.nifti_study import nifti_series, nifti_study, read_nifti_ct
 from lymphoscope.io.suv import SuvOverrides
 
 
@@ -26,7 +31,7 @@ class LoadOptions:
         suv: Values of a NIfTI PET are SUV (body weight).
         pet_series: PET series by UID, number or part of its description.
         ct_series: CT series, likewise.
-        ct: Where the CT is, when it is not beside the PET.
+        ct: Where the CT is, when it is not beside the PET: a NIfTI file, a DICOM folder, or a zip of one.
         organs: Organ label map (NIfTI).
         organ_names: Label number → organ name, for maps that do not follow TotalSegmentator v2.
         research_tracer: Apply methods for FDG to another tracer; marked on every output.
@@ -40,6 +45,14 @@ class LoadOptions:
     organs: Path | None = None
     organ_names: Mapping[int, str] | None = None
     research_tracer: bool = False
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where to look: the folder, and the file in it that the user meant, if it was a file."""
+
+    folder: Path
+    file: Path | None = None
 
 
 def load_study(
@@ -61,30 +74,104 @@ def load_study(
     """
     options = _with_settings(options or LoadOptions(), settings)
     notes = Notes()
-    with lenient_reading(notes):
-        found = scan(_folder(Path(path)), progress)
-        study = _study(found, options, notes, progress)
+    with lenient_reading(notes), _opened(Path(path)) as place:
+        study = _study(place, options, notes, progress)
+        if options.organs is not None:
+            study = replace(study, organs=read_organs(options.organs, options.organ_names, notes))
     return study.noting(*notes)
 
 
 def list_series(path: str | Path) -> tuple[SeriesFact, ...]:
-    """Say of every series of a study whether it would be taken, and why."""
-    with lenient_reading(Notes()):
-        return dicom_series(scan(_folder(Path(path))))
+    """Say of every series of a study whether it would be taken, and why.
+
+    Raises:
+        LymphoscopeError: ``IO-E-PATH``, ``IO-E-ARCHIVE``, ``IO-E-NOTHING`` or ``IO-E-SIZE``; faults of a series are
+            told in its entry.
+    """
+    with lenient_reading(Notes()), _opened(Path(path)) as place:
+        found = _found(place, Notes(), silent)
+        if found.headers:
+            return dicom_series(found)
+        return nifti_series(found.nifti, place.file)
 
 
-def _study(found: Found, options: LoadOptions, notes: Notes, progress: Progress) -> Study:
+def _study(place: _Place, options: LoadOptions, notes: Notes, progress: Progress) -> Study:
+    found = _found(place, notes, progress)
+    has_pet = any(h.text("Modality") == "PT" for h in found.headers)
+    if found.nifti and not has_pet and (options.suv or not found.headers):
+        layout = find_layout(found.nifti, place.file)
+        if options.ct is not None:
+            layout = replace(layout, ct=options.ct)
+        return nifti_study(layout, options.suv, options.overrides, notes)
+    wish = Wish(_pet_wanted(place, options), options.ct_series, options.overrides)
+    if options.ct is None:
+        return dicom_study(found, wish, notes, progress)
+    if is_nifti(options.ct):
+        study = dicom_study(found, wish, notes, progress, Found((), (), 0, 0))
+        return replace(study, volumes={**study.volumes, "ct": read_nifti_ct(options.ct, notes)})
+    with _opened(options.ct) as elsewhere:
+        return dicom_study(found, wish, notes, progress, _found(elsewhere, notes, progress))
+
+
+def _found(place: _Place, notes: Notes, progress: Progress) -> Found:
+    """Everything in a place; a NIfTI file is looked at with its neighbours only.
+
+    Raises:
+        LymphoscopeError: ``IO-E-NOTHING`` where no image is, ``IO-E-TRUNCATED`` where damaged ones are.
+    """
+    if place.file is not None and is_nifti(place.file):
+        neighbours = tuple(sorted(p for p in place.folder.iterdir() if is_nifti(p) and p.is_file()))
+        return Found((), neighbours, 0, 0)
+    found = scan(place.folder, progress)
+    if found.damaged:
+        what = f"{found.damaged} DICOM files are damaged and cannot be read"
+        raise LymphoscopeError("IO-E-TRUNCATED", what, "the input folder")
+    if not found.headers and not found.nifti:
+        what = "no image was found"
+        if found.skipped:
+            what += f"; {found.skipped} files are neither DICOM nor NIfTI"
+        raise LymphoscopeError("IO-E-NOTHING", what)
     if found.skipped:
         notes.add("IO-W-SKIPPED", f"{found.skipped} files that are not images were skipped")
-    if not found.headers:
-        raise LymphoscopeError("IO-E-NOTHING", "no image was found")
-    return dicom_study(found, Wish(options.pet_series, options.ct_series, options.overrides), notes, progress)
+    return found
 
 
-def _folder(path: Path) -> Path:
-    if not path.exists():
-        raise LymphoscopeError("IO-E-PATH", "the path does not exist")
-    return path if path.is_dir() else path.parent
+def _pet_wanted(place: _Place, options: LoadOptions) -> str | None:
+    """The PET series the user named, or that of the PET file the user gave."""
+    if options.pet_series is not None or place.file is None:
+        return options.pet_series
+    header, _ = read_header(place.file)
+    if header is None or header.text("Modality") != "PT":
+        return None
+    return header.text("SeriesInstanceUID") or None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Place]:
+    """Get at what the user gave: a folder, a file in one, or a zip, unpacked for as long as it is needed.
+
+    Raises:
+        LymphoscopeError: ``IO-E-PATH``, ``IO-E-NOTHING`` or ``IO-E-ARCHIVE``.
+    """
+    try:
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (OSError, ValueError):
+        is_folder = is_file = False
+    if is_folder:
+        yield _Place(path)
+    elif not is_file:
+        raise LymphoscopeError("IO-E-PATH", "the path does not exist or is no file or folder")
+    elif is_nifti(path):
+        yield _Place(path.parent, path)
+    elif kind := archive_kind(path):
+        if kind != "zip":
+            raise LymphoscopeError("IO-E-ARCHIVE", f"the file is a {kind} archive; of archives only zip is read")
+        with unpacked(path) as folder:
+            yield _Place(folder)
+    elif read_header(path)[1] is False:
+        raise LymphoscopeError("IO-E-NOTHING", "the file is neither DICOM nor NIfTI nor a zip")
+    else:
+        yield _Place(path.parent, path)
 
 
 def _with_settings(options: LoadOptions, settings: Mapping[str, Any]) -> LoadOptions:
@@ -101,4 +188,9 @@ def _with_settings(options: LoadOptions, settings: Mapping[str, Any]) -> LoadOpt
     overrides = replace(
         settings.get("overrides", options.overrides), **{k: v for k, v in settings.items() if k in facts}
     )
-    return replace(options, **{k: v for k, v in settings.items() if k in own} | {"overrides": overrides})
+    merged = replace(options, **{k: v for k, v in settings.items() if k in own} | {"overrides": overrides})
+    return replace(
+        merged,
+        ct=None if merged.ct is None else Path(merged.ct),
+        organs=None if merged.organs is None else Path(merged.organs),
+    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
-from pydicom.pixels import pixel_array
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from lymphoscope.core.errors import LymphoscopeError, Notes
@@ -33,12 +33,12 @@ _EITHER = {"1.2.840.10008.1.2.4.81", "1.2.840.10008.1.2.4.91"}  # JPEG-LS near-l
 _LOSSY = {"1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51"}
 
 
-def read_pet(stack: Stack, factors: Sequence[float], progress: Progress = silent) -> NDArray[np.float32]:
+def read_pet(stack: Stack, factors: NDArray[np.float64], progress: Progress = silent) -> NDArray[np.float32]:
     """Read PET slices: ``(stored · slope + intercept) · factor``, computed in float64, kept as float32.
 
     Args:
         stack: Slices in order.
-        factors: What the rescaled values of each slice are multiplied by.
+        factors: What the rescaled values of each slice are multiplied by, (z,).
         progress: Told as ``reading PET``.
 
     Returns:

@@ -92,14 +92,14 @@ def plane_facts(headers: Sequence[Header]) -> tuple[Floats, Floats, Floats]:
     positions, orientations, spacings = (np.array(c, dtype=np.float64) for c in columns)
     # the lowest file in the order of position decides, so that the result does not depend on file names
     first = int(np.lexsort(positions.T)[0])
-    row, column = orientations[first, :3], orientations[first, 3:]
-    lengths = np.linalg.norm(row), np.linalg.norm(column)
-    if abs(lengths[0] - 1) > 1e-3 or abs(lengths[1] - 1) > 1e-3 or abs(row @ column) > 1e-3:
+    across, down = orientations[first, :3], orientations[first, 3:]
+    lengths = np.linalg.norm(across), np.linalg.norm(down)
+    if abs(lengths[0] - 1) > 1e-3 or abs(lengths[1] - 1) > 1e-3 or abs(across @ down) > 1e-3:
         raise LymphoscopeError("IO-E-POSITION", "ImageOrientationPatient does not hold two perpendicular unit vectors")
     spacing = spacings[first]
     if (spacing <= 0).any():
         raise LymphoscopeError("IO-E-POSITION", "PixelSpacing is not positive")
-    return positions, np.concatenate([row / lengths[0], column / lengths[1]]), spacing
+    return positions, np.concatenate([across / lengths[0], down / lengths[1]]), spacing
 
 
 def _require_alike(headers: Sequence[Header]) -> None:
