@@ -177,7 +177,7 @@ def truths(record: Mapping[str, Any], manner: Manner) -> None:
     out().print(table(("lesion", "exact mL>", "voxels mL>", "SUV>"), rows))
 
 
-def audit(study: Study, lines: Iterable[str], manner: Manner) -> None:
+def audit(study: Study, lines: Iterable[tuple[str, str]], manner: Manner) -> None:
     """Show how SUV was computed, and what was noted on the way."""
     if manner.as_json:
         from lymphoscope.render.record import message_record, suv_record  # noqa: PLC0415 - only for --json
@@ -185,8 +185,7 @@ def audit(study: Study, lines: Iterable[str], manner: Manner) -> None:
         as_json({"suv": suv_record(study.suv), "messages": [message_record(m) for m in study.messages]})
         return
     notes(study.messages, manner)
-    for line in lines:
-        out().print(escape(line))
+    out().print(table(("fact", "value"), lines))
 
 
 def notes(messages: Iterable[Message], manner: Manner) -> None:
