@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
+import subprocess
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -401,3 +403,15 @@ def test_phantom_is_clearly_synthetic() -> None:
     dataset = next(pet_datasets(_pet()))
     assert "SYNTHETIC" in str(dataset.PatientName)
     assert "SYNTHETIC" in dataset.PatientID
+
+
+@pytest.mark.system
+@pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (Debian: dicom3tools) is not installed")
+@pytest.mark.parametrize("convention", ["siemens", "ge", "philips-cnts", "bqml-none", "gml", "uih"])
+def test_an_independent_checker_finds_one_known_fault_at_most(convention: str, tmp_path: Path) -> None:
+    """Real scanners write Patient Position beside the orientation codes; the checker objects, readers need it."""
+    write_study(tmp_path / "s", _pet(), _ct(), convention=convention)
+    for path in sorted((tmp_path / "s").rglob("*00003.dcm")):
+        done = subprocess.run(["dciodvfy", "-new", str(path)], capture_output=True, text=True, check=False)
+        errors = [line for line in done.stderr.splitlines() if line.startswith("Error")]
+        assert all("PatientPosition" in line for line in errors), errors

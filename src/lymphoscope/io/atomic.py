@@ -169,7 +169,8 @@ def _lock(path: Path) -> Callable[[], None]:
 
 def _mend(held: Claim) -> None:
     """Undo what a killed run had begun: remove its draft, bring back a previous folder that had stepped aside."""
-    shutil.rmtree(held.beside("new"), ignore_errors=True)
+    for kind in ("new", "gone"):
+        shutil.rmtree(held.beside(kind), ignore_errors=True)
     old = held.beside("old")
     if not old.exists():
         return
@@ -179,17 +180,15 @@ def _mend(held: Claim) -> None:
         if held.folder.exists():
             held.folder.rmdir()
         old.rename(held.folder)
-    shutil.rmtree(old, ignore_errors=True)
+        return
+    _discard(held)
 
 
 def _mend_inside(folder: Path, old: Path) -> None:
-    """Bring the previous entries back, unless the new ones had all arrived.
+    """Bring the previous entries back. Each step can be killed and taken again.
 
-    Marks tell how far the change had come: ``aside`` when all previous entries are in `old` (so what is in the folder
-    is new), ``done`` when all new ones are in the folder. Each step can be killed and taken again.
+    A mark tells whether all previous entries had been moved to `old`: then what is in the folder is new.
     """
-    if (old / f"{_MARK}done").exists():
-        return
     aside = old / f"{_MARK}aside"
     if aside.exists():
         for entry in _entries(folder):
@@ -207,17 +206,26 @@ def _replace(held: Claim, new: Path) -> None:
             _move_entries(held.folder, old)
             (old / f"{_MARK}aside").mkdir()
             _move_entries(new, held.folder)
-            (old / f"{_MARK}done").mkdir()
+            _sync(held.folder)
+            _discard(held)
         else:
             if held.folder.exists():
                 held.folder.rename(old)
             new.rename(held.folder)
-        _sync(held.folder)
-        _sync(held.folder.parent)
+            _sync(held.folder.parent)
     except BaseException:
         _mend(held)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(OSError):  # the new content stands; what is left over goes next time
+        _discard(held)
+
+
+def _discard(held: Claim) -> None:
+    """Let the previous content go, by one renaming: half-removed it must not be taken for something to bring back."""
+    gone = held.beside("gone")
+    if held.beside("old").exists():
+        held.beside("old").rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _move_entries(source: Path, target: Path) -> None:

@@ -39,6 +39,7 @@ class Convention:
         bq_per_count: Bq/mL of one count (CNTS only).
         slopes: ``slice`` (each slice its own rescale slope) or ``series``.
         signed: Stored values are signed.
+        coding: Scheme of codes: ``SCT``, or the older ``SRT``.
         fractions: Times are written with six decimals, also when they are whole seconds.
     """
 
@@ -61,6 +62,7 @@ class Convention:
     bq_per_count: float = 1.0
     slopes: str = "slice"
     signed: bool = False
+    coding: str = "SCT"
     fractions: bool = False
 
     @property
@@ -76,6 +78,7 @@ _SIEMENS = Convention(
     "scanner header SIEMENS and BQML_AC_DT of calculate-suv: Series Time is the reference, frame times average",
     acquisition_shift_s=-5e-6,
     private=("siemens-reference",),
+    coding="SRT",
     fractions=True,
 )
 _GE = Convention(
@@ -85,6 +88,7 @@ _GE = Convention(
     "scanner header GE of calculate-suv and STS_010: frame times count to the frame's start",
     frame_reference="start",
     private=("ge-reference",),
+    coding="SRT",
     signed=True,
 )
 _PHILIPS = Convention(
@@ -97,6 +101,7 @@ _PHILIPS = Convention(
     private=("philips-suv", "philips-bqml"),
     bq_per_count=1.602563,
     start_datetime=False,
+    coding="SRT",
     signed=True,
 )
 _PLAIN = Convention("bqml", "SYNTHETIC", "Phantom", "by the standard")

@@ -27,6 +27,17 @@ from lymphoscope.io.pet_physics import ScanFacts, bed_of, bed_starts, frame_refe
 
 _IMPLEMENTATION = UID("2.25.302938447412951832617523098812310557703")
 
+_TERMS = {
+    "^18^Fluorine": {"SCT": "77004003", "SRT": "C-111A1"},
+    "Fluorodeoxyglucose F^18^": {"SCT": "35321007", "SRT": "C-B1031"},
+    "recumbent": {"SCT": "102538003", "SRT": "F-10450"},
+    "supine": {"SCT": "40199007", "SRT": "F-10340"},
+    "prone": {"SCT": "1240000", "SRT": "F-10310"},
+    "headfirst": {"SCT": "102540008", "SRT": "F-10470"},
+    "feet-first": {"SCT": "102541007", "SRT": "F-10480"},
+}
+_ON_BACK_OR_FRONT = {"S": "supine", "P": "prone"}
+
 
 @dataclass(frozen=True)
 class WriteOptions:
@@ -155,6 +166,7 @@ def _pet_slice(
     dataset.AttenuationCorrectionMethod = "measured"
     dataset.ReconstructionMethod = "SYNTHETIC"
     _set_tracer(dataset, row, facts)
+    _set_posture(dataset, row, facts.position)
     _set_private(dataset, row, facts)
     dataset.RescaleIntercept, dataset.RescaleSlope = "0", ds(slope)
     _set_pixels(dataset, values, signed)
@@ -201,7 +213,7 @@ def _common(facts: ScanFacts, geometry: Geometry, series: str, k: int) -> Datase
     _set_moment(dataset, "Study", facts.scanned - timedelta(minutes=5), False)
     dataset.ReferringPhysicianName, dataset.StudyID, dataset.AccessionNumber = "", "1", ""
     dataset.StudyDescription = "Synthetic PET/CT"
-    dataset.PatientPosition = facts.position
+    dataset.PatientPosition, dataset.BodyPartExamined = facts.position, "WHOLEBODY"
     _set_place(dataset, geometry, k)
     return dataset
 
@@ -262,23 +274,24 @@ def _set_tracer(dataset: Dataset, row: Convention, facts: ScanFacts) -> None:
     item.RadionuclideTotalDose = ds(1e6 * facts.dose_mbq)
     item.RadionuclideHalfLife = ds(facts.half_life_s)
     item.RadionuclidePositronFraction = "0.967"
-    item.RadionuclideCodeSequence = [_code("C-111A1", "SRT", "^18^Fluorine")]
-    item.RadiopharmaceuticalCodeSequence = [_code("C-B1031", "SRT", "Fluorodeoxyglucose F^18^")]
+    item.RadionuclideCodeSequence = [_code("^18^Fluorine", row.coding)]
+    item.RadiopharmaceuticalCodeSequence = [_code("Fluorodeoxyglucose F^18^", row.coding)]
     dataset.RadiopharmaceuticalInformationSequence = [item]
-    lying = _code("F-10450", "SRT", "recumbent")
-    modifier = "F-10340" if facts.position.endswith("S") else "F-10310"
-    lying.PatientOrientationModifierCodeSequence = [
-        _code(modifier, "SRT", "supine" if modifier == "F-10340" else "prone")
-    ]
+
+
+def _set_posture(dataset: Dataset, row: Convention, position: str) -> None:
+    """How the patient lies, in codes; scanners write these beside Patient Position, though one would do."""
+    lying = _code("recumbent", row.coding)
+    if position[2:] in _ON_BACK_OR_FRONT:
+        lying.PatientOrientationModifierCodeSequence = [_code(_ON_BACK_OR_FRONT[position[2:]], row.coding)]
     dataset.PatientOrientationCodeSequence = [lying]
-    head = facts.position.startswith("HF")
-    gantry = ("F-10470", "headfirst") if head else ("F-10480", "feet-first")
-    dataset.PatientGantryRelationshipCodeSequence = [_code(gantry[0], "SRT", gantry[1])]
+    gantry = "headfirst" if position.startswith("HF") else "feet-first"
+    dataset.PatientGantryRelationshipCodeSequence = [_code(gantry, row.coding)]
 
 
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
+def _code(meaning: str, scheme: str) -> Dataset:
     item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value, scheme, meaning
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = _TERMS[meaning][scheme], scheme, meaning
     return item
 
 
