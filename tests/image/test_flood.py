@@ -27,20 +27,21 @@ def landscapes(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray, lis
 def plain(
     relief: np.ndarray, markers: np.ndarray, domain: np.ndarray, order: list[int], connectivity: int
 ) -> np.ndarray:
-    """The same flood voxel by voxel: heights first, then first come, first served; markers by seniority."""
+    """The same flood voxel by voxel: lowest water first, then first come, first served; markers by seniority."""
     steps = np.argwhere(connectivity_structure(connectivity)) - 1
     found = np.where(domain, markers, 0)
-    queue = [(relief[tuple(p)], order.index(found[tuple(p)]), 0, *p) for p in np.argwhere(found)]
+    # a height is a pair: markers of one height come by seniority, unmarked voxels of that height after them
+    queue = [((relief[tuple(p)], order.index(found[tuple(p)])), 0, *p) for p in np.argwhere(found)]
     heapq.heapify(queue)
     age = 0
     while queue:
-        *_, z, y, x = heapq.heappop(queue)
+        level, _, z, y, x = heapq.heappop(queue)
         for step in steps:
             near = (z + step[0], y + step[1], x + step[2])
             if all(0 <= n < m for n, m in zip(near, relief.shape, strict=True)) and domain[near] and not found[near]:
                 found[near] = found[z, y, x]
                 age += 1
-                heapq.heappush(queue, (relief[near], len(order), age, *near))
+                heapq.heappush(queue, (max(level, (relief[near], len(order))), age, *near))
     return found
 
 
