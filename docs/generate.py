@@ -1,4 +1,4 @@
-"""Write the reference pages that are made from the code: messages, command line, quantities."""
+"""Write the reference pages that are made from the code: messages, command line, methods, quantities."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typer.main import get_command
 from lymphoscope.app.cli import app
 from lymphoscope.core.codes import CODES
 from lymphoscope.quant.catalogue import reference_page as quantities
+from lymphoscope.recipes.classical import METHODS
 
 HERE = Path(__file__).parent
 FAMILIES = {
@@ -76,6 +77,24 @@ def command_line() -> str:
     return "\n".join(lines) + "\n"
 
 
+def methods() -> str:
+    """The page of all methods."""
+    lines = [
+        "# Methods",
+        "",
+        "Every way of drawing the tumour volume, for `--method`. Status: *verified*, numbers checked against the",
+        "authors' code or equations; *reimplemented*, from the paper; *after*, the paper is closed or silent on a point,",
+        "and parts are ours. Made from `lymphoscope.recipes.classical`; do not edit.",
+        "",
+        "| method | counts voxels with | use | source | status |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [f"| `{name}` | {r.threshold} | {r.default_use} | {r.paper} | {r.status} |" for name, r in METHODS.items()]
+    lines += ["", "## What differs from the source", ""]
+    lines += [f"- `{name}`: {r.differs}" for name, r in METHODS.items() if r.differs]
+    return "\n".join(lines) + "\n"
+
+
 def _bare(parameter: Any) -> str:
     return str(parameter.metavar or parameter.name).replace("{", "").replace("}", "")
 
@@ -91,6 +110,7 @@ def _option(option: Any) -> str:
 PAGES: Mapping[str, Callable[[], str]] = {
     "reference/messages.md": messages,
     "reference/cli.md": command_line,
+    "reference/methods.md": methods,
     "reference/quantities.md": quantities,
 }
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.registry import unknown_name
 from lymphoscope.core.study import ORGANS
+from lymphoscope.recipes.classical import DEFAULT, METHODS
 
 if TYPE_CHECKING:
     from lymphoscope.io.intake import LoadOptions
 
 CONNECTIVITIES = (6, 18, 26)
-DEFAULT_METHOD = "suv4.0"
 SEXES = ("M", "F", "O")
 
 
@@ -42,7 +42,7 @@ class RunSettings:
     """
 
     load: LoadOptions = field(default_factory=lambda: load_options({}))
-    method: str = DEFAULT_METHOD
+    method: str = DEFAULT
     all_methods: bool = False
     connectivity: int = 18
     min_volume_ml: float = 3.0
@@ -61,7 +61,7 @@ class RunSettings:
                 f"the smallest volume is between 0 and 1000 mL, not {self.min_volume_ml:g}",
                 "--min-volume-ml",
             )
-        _require_method(self.method)
+        METHODS[self.method]  # refuses a name that nobody knows
 
     def as_record(self) -> dict[str, Any]:
         """The settings that the numbers depend on, for the record; no path and nobody's name."""
@@ -74,13 +74,6 @@ class RunSettings:
             "research_tracer": self.load.research_tracer,
             "organs_given": self.load.organs is not None,
         }
-
-
-def _require_method(name: str) -> None:
-    from lymphoscope.recipes.classical import METHODS  # noqa: PLC0415
-
-    if name not in METHODS:
-        raise unknown_name("method", name, METHODS)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from lymphoscope.core.codes import Code
 from lymphoscope.core.errors import Message, Severity
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import SeriesFact, Study
+from lymphoscope.recipes.spec import Recipe, as_record
 
 _PIPE_WIDTH = 200
 STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
@@ -162,6 +163,15 @@ def codes(found: Mapping[str, Code], manner: Manner) -> None:
         console.print(f"[{STYLE[severity]}]{code}[/]  {escape(entry.means)}; {_ACTS[severity]}")
         for line in filter(None, (entry.effect, entry.fix)):
             console.print(f"  {escape(line)}")
+
+
+def methods(recipes: Mapping[str, Recipe], manner: Manner) -> None:
+    """Show the methods a tumour volume can be made by."""
+    if manner.as_json:
+        as_json({"methods": [as_record(recipe) for recipe in recipes.values()]})
+        return
+    rows = [(name, r.threshold, r.default_use, r.status) for name, r in recipes.items()]
+    out().print(table(("method", "counts voxels with", "use", "status"), rows))
 
 
 def truths(record: Mapping[str, Any], manner: Manner) -> None:
