@@ -116,7 +116,19 @@ _ROWS = (
         acquisition_shift_s=0.0,
         private=(),
     ),
+    replace(
+        _SIEMENS,
+        name="siemens-refiled",
+        source="as siemens, filed again later with its private tag: Series Time comes after the scan",
+        series_late_s=2730.0,
+    ),
     _GE,
+    replace(
+        _GE,
+        name="ge-refiled",
+        source="QIBA's SUV pseudo-code: a post-processed GE series, whose private scan time tells the reference",
+        series_late_s=2730.0,
+    ),
     replace(
         _GE,
         name="ge-public",
@@ -164,6 +176,7 @@ _ROWS = (
         source="by the standard: Decay Correction DateTime tells the reference, Series Time comes after the scan",
         decay_datetime=True,
         series_late_s=1800.0,
+        start_time=False,
     ),
     _PLAIN,
     replace(_PLAIN, name="bqml-admin", decay="ADMIN"),
