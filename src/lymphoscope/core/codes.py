@@ -92,6 +92,9 @@ _CODES = {
     "SUV-E-NEGATIVE-UPTAKE": Code("injection lies after the scan", fix="Supply --injection-time or --reference-time."),
     "SUV-E-UPTAKE-LONG": Code("more than six hours of uptake", fix="Supply --injection-time or --reference-time."),
     "SUV-E-MIXED": Code("slices disagree about facts that hold for the series", fix="Separate the series."),
+    "SUV-E-OVERRIDE": Code(
+        "a value given cannot act on this series", fix="Leave it out, or export the series in Bq/mL."
+    ),
     "SUV-E-NONFINITE": Code("SUV is not finite", fix="Export the original series."),
     "SUV-W-SEX": Code("sex is not male or female", "The mean of both formulas is used."),
     "SUV-W-LBM-JAMES-RANGE": Code("James lean mass is beyond its range", "It falls with weight there; use another."),
@@ -113,6 +116,7 @@ _CODES = {
     "SUV-W-LIVER": Code("unusual liver SUV", "Weight, dose or time may be wrong, or the liver diseased."),
     "SUV-W-PLAUSIBLE": Code("implausible SUV", "The unit or a header fact may be wrong.", "Check the audit record."),
     "SUV-W-OVERRIDE": Code("a header fact was replaced by the user", "The result rests on the value given."),
+    "SUV-I-UNUSED": Code("a header fact is unusable, and SUV did not need it"),
     "SUV-I-CANDIDATES": Code("reference times found"),
     "TRACER-E-NOTFDG": Code("the tracer is not FDG", fix="Methods are for FDG; --research-tracer overrides, marked."),
     "TRACER-W-UNKNOWN": Code("the tracer is not named", "Taken to be FDG."),

@@ -84,12 +84,15 @@ class SuvAudit:
     half_life_s: float | None = None
     nuclide: str = ""
     tracer: str = ""
+    fdg: bool | None = None
+    """Whether the tracer is FDG; None when it is not named."""
     weight_kg: float | None = None
     height_m: float | None = None
     sex: str | None = None
     multipliers: Mapping[str, float] = field(default_factory=dict)
     """What SUVbw is multiplied by for another normalisation, by DICOM-style name (``LBMJANMA``, ``LBM``,
-    ``LBMJAMES128``, ``BSA``, ``IBW``); absent when height or sex is missing."""
+    ``LBMJAMES128``, ``BSA``, ``IBW``); absent when weight or height is missing, and the mean of the male and the
+    female value when the sex is."""
     overrides: tuple[str, ...] = ()
 
 
