@@ -83,7 +83,7 @@ def methods() -> str:
         "# Methods",
         "",
         "Every way of drawing the tumour volume, for `--method`. Status: *verified*, numbers checked against the",
-        "authors' code or equations; *reimplemented*, from the paper; *after*, the paper is closed or silent on a point,",
+        "authors' code or equations; *reimplemented*, from the paper; *after*, the paper is closed or silent somewhere,",
         "and parts are ours. Made from `lymphoscope.recipes.classical`; do not edit.",
         "",
         "| method | counts voxels with | use | source | status |",

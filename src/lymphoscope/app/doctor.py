@@ -111,7 +111,7 @@ def _extra(name: str, use: str) -> Check:
 def _decoders() -> list[Check]:
     """Whether each pixel compression that is read can be decoded here."""
     from pydicom import uid  # noqa: PLC0415
-    from pydicom.pixels import get_decoder  # noqa: PLC0415
+    from pydicom.pixels.decoders import base  # noqa: PLC0415
 
     syntaxes = {
         "RLE": uid.RLELossless,
@@ -121,7 +121,7 @@ def _decoders() -> list[Check]:
     }
     checks = []
     for name, syntax in syntaxes.items():
-        decoder = get_decoder(syntax)
+        decoder = base.get_decoder(syntax)
         plugins = ", ".join(decoder.available_plugins)
         checks.append(Check(f"decode {name}", plugins or "no decoder", "ok" if decoder.is_available else "bad"))
     return checks

@@ -18,8 +18,8 @@ def prepared(threads: int) -> Iterator[None]:
     """
     import SimpleITK  # noqa: PLC0415 - slow to load, and not every verb needs it
 
-    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)
-    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    SimpleITK.ProcessObject.SetGlobalWarningDisplay(False)  # type: ignore[no-untyped-call]
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)  # type: ignore[no-untyped-call]
     with contextlib.suppress(ImportError):
         import gdcm  # noqa: PLC0415
 
