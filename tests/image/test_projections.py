@@ -113,6 +113,8 @@ def test_axial_slices_have_right_at_left_and_front_on_top(order: tuple[int, ...]
     assert near.min() < 1.0
     row, column = np.unravel_index(near.argmin(), near.shape)
     assert (row // 3, column // 2) == HOT_RIGHT[1:]
+    corner = axial_points(volume.geometry, hot, 1.0, (slice(2, 5), slice(1, None)))
+    np.testing.assert_allclose(corner, points[6:15, 2:])
 
 
 @settings(max_examples=40, deadline=None)

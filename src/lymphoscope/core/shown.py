@@ -83,6 +83,8 @@ _STYLES = MappingProxyType(
         "cm": _style("cm", _Digits(1)),
         "mm": _style("mm", _Digits(1)),
         "m-1": _style("m⁻¹", _Digits(2)),
+        "cm2": _style("cm²", _Digits(1)),
+        "cm-1": _style("cm⁻¹", _Digits(2)),
         "1": _style("", _Digits(2)),
         "%": _style("%", _Digits(0)),
         "min": _style("min", _Digits(0)),
@@ -113,7 +115,7 @@ def number(value: float | int | None, unit: str = "1", *, detail: bool = False, 
     """
     if value is None or not math.isfinite(value):
         return NONE
-    if value == 0 or (isinstance(value, int) and unit == "1"):
+    if value == 0 or (isinstance(value, int) and _counts(unit)):
         return grouped(f"{int(value)}")
     style = _STYLES.get(unit, _OTHER)
     digits = style.detail if detail else style.front
@@ -125,6 +127,11 @@ def number(value: float | int | None, unit: str = "1", *, detail: bool = False, 
     return grouped(text)
 
 
+def _counts(unit: str) -> bool:
+    """True for no unit, or an annotation such as ``{lesions}``, which UCUM reads as 1."""
+    return unit == "1" or unit.startswith("{")
+
+
 def grouped(text: str) -> str:
     """A plain decimal string with thin spaces between thousands and a real minus sign; no minus before zero."""
     whole, point, fraction = text.removeprefix("-").partition(".")
@@ -134,7 +141,7 @@ def grouped(text: str) -> str:
 
 def unit_written(unit: str) -> str:
     """The unit as printed: ``m⁻¹`` for ``m-1``, nothing for ``1``."""
-    return _STYLES[unit].written if unit in _STYLES else unit
+    return "" if _counts(unit) else _STYLES[unit].written if unit in _STYLES else unit
 
 
 def with_unit(

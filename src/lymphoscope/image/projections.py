@@ -161,7 +161,9 @@ def axial(array: Array, geometry: Geometry, index: Iterable[int]) -> Array:
     return picture
 
 
-def axial_points(geometry: Geometry, index: Iterable[int], step_mm: float) -> NDArray[np.float64]:
+def axial_points(
+    geometry: Geometry, index: Iterable[int], step_mm: float, part: tuple[slice, slice] | None = None
+) -> NDArray[np.float64]:
     """LPS points on the axial slice through a voxel, on a finer raster than its own, for looking up another image.
 
     The raster covers the slice's voxels to their outer edges; points lie at the middle of raster cells.
@@ -169,22 +171,23 @@ def axial_points(geometry: Geometry, index: Iterable[int], step_mm: float) -> ND
     Args:
         geometry: The grid the slice belongs to.
         index: A voxel of the slice, (z, y, x).
-        step_mm: Cell size wished for, mm; the nearest that divides the slice evenly is taken.
+        step_mm: Cell size wished for, mm; the nearest that divides the part evenly is taken.
+        part: Rows and columns of `axial` to cover; the whole slice when None.
 
     Returns:
         (rows, columns, 3) LPS, mm, rows from front to back and columns from right to left.
     """
     laid = layout(geometry)
+    along = []
+    for slot, wanted in zip((1, 2), part or (slice(None), slice(None)), strict=True):
+        count = geometry.shape[laid.order[slot]]
+        start, stop, _ = wanted.indices(count)
+        cells = max(1, round((stop - start) * laid.spacing[slot] / step_mm))
+        places = start - 0.5 + (np.arange(cells) + 0.5) * (stop - start) / cells
+        along.append(count - 1 - places if laid.flip[slot] else places)
     down, back, across = laid.order
-    voxels = np.empty((*(_cells(geometry.shape[laid.order[s]] * laid.spacing[s], step_mm) for s in (1, 2)), 3))
+    voxels = np.empty((along[0].size, along[1].size, 3))
     voxels[..., down] = tuple(index)[down]
-    for slot, axis in ((1, back), (2, across)):
-        extent, cells = geometry.shape[axis], voxels.shape[slot - 1]
-        along = (np.arange(cells) + 0.5) * extent / cells - 0.5
-        along = extent - 1 - along if laid.flip[slot] else along
-        voxels[..., axis] = along[:, None] if slot == 1 else along
+    voxels[..., back] = along[0][:, None]
+    voxels[..., across] = along[1]
     return geometry.to_lps(voxels)
-
-
-def _cells(extent_mm: float, step_mm: float) -> int:
-    return max(1, round(extent_mm / step_mm))

@@ -1,0 +1,394 @@
+"""The pages behind page 1: sections A to J as titles, texts, tables and figures, all strings taken from the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lymphoscope.core import shown
+from lymphoscope.render.pictures import Picture, Pictures
+from lymphoscope.render.words import SUV_FOOTNOTE, label, organ
+
+ROWS = 200
+"""Rows of a table that are printed; the CSV has all."""
+
+Record = Mapping[str, Any]
+Block = dict[str, Any]
+
+
+def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], foot: Sequence[Any] = ()) -> Block:
+    """A table; a column whose head begins with ``#`` holds numbers."""
+    body = [[_cell(cell) for cell in row] for row in rows]
+    more = max(0, len(body) - ROWS)
+    return {
+        "caption": caption,
+        "columns": [{"text": c.removeprefix("#"), "number": c.startswith("#")} for c in columns],
+        "rows": body[:ROWS],
+        "foot": [_cell(cell) for cell in foot],
+        "more": f"{more} more rows are in lesions.csv and report.json." if more else "",
+    }
+
+
+def _cell(content: Any) -> Block:
+    if isinstance(content, dict):
+        return {"text": "", "image": "", "alt": "", "mark": "", **content}
+    return {"text": shown.NONE if content is None else str(content), "image": "", "alt": "", "mark": ""}
+
+
+def figure(picture: Picture) -> Block:
+    """A picture as templates see it."""
+    width, height = picture.size
+    return {"image": picture.name, "alt": picture.alt, "caption": picture.caption, "width": width, "height": height}
+
+
+def section(letter: str, title: str, *tables: Block, texts: Sequence[str] = (), figures: Sequence[Block] = ()) -> Block:
+    """A section."""
+    return {"letter": letter, "title": title, "texts": list(texts), "tables": list(tables), "figures": list(figures)}
+
+
+def measured_sections(record: Record, pictures: Pictures) -> list[Block]:
+    """Sections A to J of a measured study."""
+    return [
+        _gates(record),
+        _lesions(record),
+        _slices(pictures),
+        _removed(record, pictures),
+        _sensitivity(record),
+        _stages(record),
+        _aids(record),
+        section("H", "Prognostic calculators", texts=["Not computed: clinical data were not supplied."]),
+        messages(record),
+        provenance(record),
+    ]
+
+
+def refused_sections(record: Record) -> list[Block]:
+    """What a refused study is shown with: what was looked at, all messages, provenance."""
+    return [
+        section("A", "Series that were considered", series(record)),
+        messages(record),
+        provenance(record),
+    ]
+
+
+def _gates(record: Record) -> Block:
+    suv, pet, codes = record["suv"], record["input"]["pet"], {m["code"] for m in record["messages"]}
+    rows = [*_activity_facts(suv), *_scan_facts(pet)]
+    gates = [
+        (
+            name,
+            text,
+            limits,
+            _flag(codes, prefixes if text != shown.NONE else ()),
+            ", ".join(suv["near"]) if name == "Uptake time" else "",
+        )
+        for name, text, limits, prefixes in rows
+    ]
+    return section(
+        "A",
+        "Quality gates",
+        table("Acquisition and SUV", ("Fact", "Value", "Normal range", "Check", "Note"), gates),
+        _candidates(suv),
+        _reference(record, codes),
+        series(record),
+    )
+
+
+_NOT_FACTS = ("manufacturer", "model", "unit", "series_uid_hash")
+_Fact = tuple[str, Any, str, tuple[str, ...]]
+"""Name, value, normal range, and what the codes begin with that speak of it."""
+
+
+def _activity_facts(suv: Record) -> list[_Fact]:
+    said = suv["shown"]
+    return [
+        ("Tracer", " ".join(filter(None, (suv["tracer"], suv["nuclide"]))) or shown.NONE, "FDG", ("TRACER-",)),
+        (
+            "Injected activity",
+            _both(said["dose_mbq"], said["activity_mbq_per_kg"]),
+            "1–10 MBq/kg",
+            ("SUV-W-ACTIVITY", "SUV-W-DOSE"),
+        ),
+        ("Uptake time", said["uptake_min"], "45–110 min, preferred 55–75", ("SUV-W-UPTAKE", "SUV-W-INJ")),
+        ("Glucose", f"{shown.NONE} (not in the header)", "", ()),
+        ("Weight", said["weight_kg"], "", ("SUV-W-WEIGHT", "SUV-W-OVERRIDE")),
+        ("Height", said["height_m"], "", ("SUV-W-HEIGHT",)),
+        ("Sex used for SUV", suv["sex"] or shown.NONE, "", ("SUV-W-SEX",)),
+        ("Injection", _both(_clock(suv["t_inj"]), suv["t_inj_source"]), "", ("SUV-W-INJ",)),
+        ("Decay reference", _both(_clock(suv["t_ref"]), suv["t_ref_source"]), "", ("SUV-W-REF", "SUV-W-FRT")),
+        ("SUV", _both(suv["branch"], suv["type"]), "", ("SUV-W-INTERCEPT", "SUV-W-PLAUSIBLE")),
+        ("Replaced by the user", ", ".join(suv["overrides"]) or "nothing", "", ("SUV-W-OVERRIDE",)),
+    ]
+
+
+def _scan_facts(pet: Record) -> list[_Fact]:
+    scanner = ", ".join(str(pet[key]) for key in ("manufacturer", "model") if pet.get(key))
+    extra = [(label(k), v) for k, v in sorted(pet.items()) if isinstance(v, str) and v and k not in _NOT_FACTS]
+    return [
+        ("Scanner", scanner or shown.NONE, "", ()),
+        *((name[:1].upper() + name[1:], text, "", ()) for name, text in extra),
+        ("PET voxels", f"{pet['shown']['voxel_mm']}, {pet['shown']['shape']}", "", ("IO-W-ANISO", "IO-W-TINY")),
+    ]
+
+
+def _both(first: str | None, second: str | None) -> str:
+    if not first or first == shown.NONE:
+        return shown.NONE
+    return f"{first} ({second})" if second and second != shown.NONE else first
+
+
+def _clock(time: str | None) -> str | None:
+    return time.replace("T", " ") if time else None
+
+
+def _flag(codes: Iterable[str], prefixes: Sequence[str]) -> Block:
+    hits = sorted(code for code in codes if code.startswith(tuple(prefixes)) and "-I-" not in code) if prefixes else []
+    return {"text": f"! {', '.join(hits)}", "mark": "warning"} if hits else {"text": "ok" if prefixes else ""}
+
+
+def _candidates(suv: Record) -> Block:
+    rows = [(name, _clock(c["time"]), c["shown"]) for name, c in sorted(suv["candidates"].items())]
+    return table("Other decay references found", ("Source", "Time", "#SUV would change by"), rows)
+
+
+def _reference(record: Record, codes: Iterable[str]) -> Block:
+    rows = []
+    for name, block in sorted(record["reference"].items()):
+        said = block["shown"]
+        why = next(iter(block["missing"].values()), "")
+        flags = _flag(codes, ("SUV-W-LIVER", "REF-W-")) if name == "liver" else ""
+        numbers = [said.get(key, shown.NONE) for key in ("mean", "sd", "max", "n")]
+        limits = "mean 1.3–3.0" if name == "liver" else ""
+        notes = (block["method"], why, *(_plain(n) for n in block["near"]))
+        rows.append((organ(name), *numbers, limits, flags, "; ".join(filter(None, notes))))
+    head = ("Organ", "#SUVmean", "#SD", "#SUVmax", "#Voxels", "Normal range", "Check", "Note")
+    return table("Reference organs, SUVbw g/mL", head, rows)
+
+
+def _plain(near: str) -> str:
+    name, _, rest = near.partition(" ")
+    return f"{label(name)} {rest}"
+
+
+def series(record: Record) -> Block:
+    """All series with what became of them."""
+    rows = [
+        (
+            f"{s['role'].upper()}, taken" if s["role"] else "not taken",
+            s["modality"],
+            s["description"],
+            s["n"],
+            f"{s['why']}{' (' + s['code'] + ')' if s['code'] else ''}",
+        )
+        for s in record["series"]
+    ]
+    return table("Series", ("Use", "Modality", "Description", "#Images", "Why"), rows)
+
+
+_LESION_COLUMNS = (
+    ("#MTV mL", "mtv_ml"),
+    ("#SUVmax", "suvmax"),
+    ("#SUVpeak", "suvpeak"),
+    ("#SUVmean", "suvmean"),
+    ("#TLG g", "tlg_g"),
+    ("#Peak / liver", "tumour_to_liver_peak"),
+    ("#Diameter mm", "axial_diameter_mm"),
+)
+_SUMMED = 5
+"""How many of these have a total."""
+
+
+def status(row: Record) -> Block:
+    """Glyph and word; the colour repeats what they say."""
+    return {"text": f"{row['glyph']} {row['word']}", "mark": row["status"]}
+
+
+def _lesions(record: Record) -> Block:
+    rows = [
+        (
+            row["id"],
+            status(row),
+            row["site"] or shown.NONE,
+            *(row["shown"].get(key, shown.NONE) for _, key in _LESION_COLUMNS),
+            "; ".join(filter(None, (row["origin"], row["why"], *(_plain(n) for n in row["near"])))),
+        )
+        for row in record["lesions"]
+    ]
+    total = record["patient"]["shown"]
+    totals = [total.get("tmtv_ml" if key == "mtv_ml" else key, "") for _, key in _LESION_COLUMNS[:_SUMMED]]
+    blank = [""] * (len(_LESION_COLUMNS) - _SUMMED + 1)
+    foot = ("Total", f"{total.get('n', shown.NONE)} lesions", "", *totals, *blank)
+    head = ("Lesion", "Status", "Suggested site", *(c for c, _ in _LESION_COLUMNS), "Note")
+    page_1 = {row["name"]: row["shown"] for row in record["key_numbers"]}
+    equal = (
+        f"Page 1 rounds the totals to TMTV {page_1['TMTV']} and TLG {page_1['TLG']}. In the totals, SUVmax and SUVpeak "
+        "are the highest, SUVmean is TLG / TMTV."
+    )
+    waiting = [r for r in record["segmentation"]["removed"] if r["status"] == "doubtful"]
+    return section(
+        "B",
+        "Lesions",
+        table("Counted, by volume; SUV in SUVbw g/mL", head, rows, foot if rows else ()),
+        _out_table("Doubtful, not counted until read", waiting, {}),
+        _patient(record),
+        texts=[equal, SUV_FOOTNOTE],
+    )
+
+
+def _patient(record: Record) -> Block:
+    block, known = record["patient"], record["quantities"]
+    rows = []
+    for name, text in block["shown"].items():
+        facts = known.get("n_lesions" if name == "n" else name, {})
+        unit = "" if text == shown.NONE else shown.unit_written(facts.get("unit") or "1")
+        note = "; ".join(filter(None, (block["missing"].get(name), *_near(block, name))))
+        rows.append((label(name), text, unit, facts.get("method") or "", note))
+    rows.sort(key=lambda row: _ORDER.get(row[0], len(_ORDER)))
+    return table("The patient", ("Quantity", "#Value", "Unit", "Method", "Note"), rows)
+
+
+def _near(block: Record, name: str) -> list[str]:
+    return [rest for near in block["near"] for key, _, rest in [near.partition(" ")] if key == name]
+
+
+_ORDER = {label(name): place for place, name in enumerate(("n", "tmtv_ml", "tlg_g", "suvmax", "suvpeak", "suvmean"))}
+
+
+def _slices(pictures: Pictures) -> Block:
+    text = (
+        "The largest, the hottest and every doubtful region, at most eight; cross-hair at the hottest voxel. "
+        "PET voxels are shown as they are; the CT is interpolated to the PET slice, for display only."
+    )
+    return section("C", "Key slices", texts=[text], figures=[figure(p) for p in pictures.slices])
+
+
+def _out_table(
+    caption: str, rows: Sequence[Record], thumbnails: Mapping[int, Picture], foot: Sequence[Any] = ()
+) -> Block:
+    def picture(row: Record) -> Block:
+        found = thumbnails.get(row["region"])
+        return {"image": found.name, "alt": found.alt} if found else {"text": shown.NONE}
+
+    body = [
+        (
+            row["id"],
+            status(row),
+            row["shown"]["volume_ml"],
+            row["shown"]["suvmax"],
+            organ(row["organ"] or shown.NONE),
+            row["shown"]["overlap"],
+            row["rule"],
+            row["why"] or "",
+            row["actor"],
+            picture(row),
+        )
+        for row in rows
+    ]
+    head = ("Region", "Status", "#mL", "#SUVmax", "Organ", "#In organ", "Rule", "Reason", "By", "Picture")
+    return table(caption, head, body, foot)
+
+
+def _removed(record: Record, pictures: Pictures) -> Block:
+    segmentation = record["segmentation"]
+    gone = [r for r in segmentation["removed"] if r["status"] == "removed"]
+    apart = [r for r in gone if r["organ"] in ("marrow", "spleen")]
+    rest = [r for r in gone if r["organ"] not in ("marrow", "spleen")]
+    total, marrow = segmentation["removed_total"], segmentation["removed_marrow_spleen"]
+
+    def foot(rows: Sequence[Record], volume: str) -> Sequence[Any]:
+        return ("Total", f"{len(rows)} regions", volume, *[""] * 7) if rows else ()
+
+    physiological = segmentation["removed_other"]
+    return section(
+        "D",
+        "Removed uptake",
+        _out_table("Physiological uptake", rest, pictures.removed, foot(rest, physiological["shown"]["volume_ml"])),
+        _out_table("Marrow and spleen (a separate step, TMTV2)", apart, pictures.removed,
+                   foot(apart, marrow["shown"]["volume_ml"])),
+        texts=[
+            f"Removed in all: {total['n']} regions, {total['shown']['volume_ml']} mL. Every removal is kept and can be "
+            "undone: removed.nii.gz holds the voxels."
+        ],
+    )  # fmt: skip
+
+
+def _sensitivity(record: Record) -> Block:
+    block = record["sensitivity"]
+    rows = []
+    for method, row in sorted(block["methods"].items(), key=lambda item: (not item[1]["chosen"], item[0])):
+        said = row["shown"]
+        name = {"text": f"{method} (chosen)" if row["chosen"] else method, "mark": "strong" if row["chosen"] else ""}
+        numbers = (said.get("tmtv_ml", shown.NONE), said["percent_of_chosen"], said.get("n_lesions", shown.NONE))
+        rows.append((name, *numbers, row["why"] or ""))
+    spread = block["shown"]["tmtv_ml_range"]
+    return section(
+        "E",
+        "TMTV by other methods",
+        table("Same seeds", ("Method", "#TMTV mL", "#Of the chosen one", "#Lesions", "Note"), rows),
+        texts=[f"From the lowest to the highest: {spread}. Published cut-offs hold for their own method only."]
+        if rows
+        else ["Only the chosen method was run; --all-methods gives the others."],
+    )
+
+
+def _stages(record: Record) -> Block:
+    rows = [(s["stage"], s["shown"]["tmtv_ml"], s["shown"]["change_ml"]) for s in record["segmentation"]["stages"]]
+    return section(
+        "F",
+        "Stages of the benchmark workflow",
+        table("TMTV1 to TMTV4", ("Stage", "#TMTV mL", "#Change mL"), rows),
+        texts=["TMTV1 preselection and removal of physiological uptake; TMTV2 reactive marrow and spleen removed; "
+               "TMTV3 remaining uptake cut; TMTV4 lesions added."],
+    )  # fmt: skip
+
+
+def _aids(record: Record) -> Block:
+    rows = [
+        (
+            label(name),
+            index["shown"],
+            index["method"],
+            "; ".join(filter(None, (index["why"], *(f"within 5 % of {limit}" for limit in index["near"])))),
+        )
+        for name, index in record["indices"].items()
+    ]
+    return section(
+        "G",
+        "Five-point scale and response: measured aid",
+        table("Ratios and aids", ("Quantity", "#Value", "Method", "Note"), rows),
+        texts=["The five-point scale is visual: the reader's score is the result, these numbers are an aid."],
+    )
+
+
+def messages(record: Record) -> Block:
+    """All messages in full."""
+    rows = [
+        (
+            {"text": m["code"], "mark": m["severity"]}, m["severity"], m["what"], m["where"], m["effect"], m["fix"],
+            ", ".join(m["tags"]),
+        )
+        for m in record["messages"]
+    ]  # fmt: skip
+    head = ("Code", "Severity", "Fact", "Where", "Effect", "Action", "Tags")
+    return section("I", "All messages", table("Messages", head, rows), texts=[] if rows else ["None."])
+
+
+def provenance(record: Record) -> Block:
+    """What the result comes from and what made it, as hashes."""
+    software, given = record["software"], record["input"]
+    segmentation = record.get("segmentation") or {}
+    rows: list[tuple[str, Any]] = [
+        ("Software", " ".join(str(software[k]) for k in ("name", "version", "git") if software.get(k))),
+        ("Model", software.get("model_sha256") or "none: rules only"),
+        ("Settings", record["settings_sha256"]),
+        *((f"  {label(name)}", value) for name, value in sorted(record["settings"].items())),
+        ("Study", given["study_uid_hash"]),
+        ("PET series", (given["pet"] or {}).get("series_uid_hash")),
+        ("CT series", (given["ct"] or {}).get("series_uid_hash")),
+        ("Lesion mask", segmentation.get("lesions_sha256")),
+        ("Candidate mask", segmentation.get("candidates_sha256")),
+        ("Record", record["schema"]),
+    ]
+    texts = [f"{entry['actor']}: {entry['action']}" for entry in record["audit"]]
+    note = "Studies, series, masks and settings are named by their SHA-256; UIDs by its first 16 digits."
+    return section("J", "Provenance", table("Made from and by", ("What", "Value"), rows), texts=[note, *texts])
