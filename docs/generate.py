@@ -11,7 +11,7 @@ from typer.main import get_command
 from lymphoscope.app.cli import app
 from lymphoscope.core.codes import CODES
 from lymphoscope.quant.catalogue import reference_page as quantities
-from lymphoscope.recipes.classical import METHODS
+from lymphoscope.recipes.page import reference_page as methods
 
 HERE = Path(__file__).parent
 FAMILIES = {
@@ -74,24 +74,6 @@ def command_line() -> str:
         lines += [f"| `{_bare(p)}` | {p.help} | {'required' if p.required else ''} |" for p in arguments]
         options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
         lines += [_option(p) for p in options]
-    return "\n".join(lines) + "\n"
-
-
-def methods() -> str:
-    """The page of all methods."""
-    lines = [
-        "# Methods",
-        "",
-        "Every way of drawing the tumour volume, for `--method`. Status: *verified*, numbers checked against the",
-        "authors' code or equations; *reimplemented*, from the paper; *after*, the paper is closed or silent somewhere,",
-        "and parts are ours. Made from `lymphoscope.recipes.classical`; do not edit.",
-        "",
-        "| method | counts voxels with | use | source | status |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [f"| `{name}` | {r.threshold} | {r.default_use} | {r.paper} | {r.status} |" for name, r in METHODS.items()]
-    lines += ["", "## What differs from the source", ""]
-    lines += [f"- `{name}`: {r.differs}" for name, r in METHODS.items() if r.differs]
     return "\n".join(lines) + "\n"
 
 
