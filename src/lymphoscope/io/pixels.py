@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
+from pydicom.dataset import FileDataset
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.progress import Progress, silent
@@ -105,6 +106,7 @@ def read_slice(header: Header) -> NDArray[np.float64]:
     """
     try:
         dataset = dcmread(header.path, force=True)
+        _name_syntax(dataset)
         present = any(key in dataset for key in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
         pixels = pixel_array(dataset, raw=True) if present else None
     except Exception:  # decoders fail in many ways on broken data
@@ -114,6 +116,15 @@ def read_slice(header: Header) -> NDArray[np.float64]:
     if pixels.shape != (header.integer("Rows"), header.integer("Columns")):
         raise LymphoscopeError("IO-E-PIXELS", f"pixels of shape {pixels.shape} contradict the header", header.place)
     return pixels.astype(np.float64)
+
+
+def _name_syntax(dataset: FileDataset) -> None:
+    """Give a data set that lost its file meta information the transfer syntax it was read in."""
+    if "TransferSyntaxUID" in dataset.file_meta:
+        return
+    implicit, little = dataset.original_encoding
+    native = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    dataset.file_meta.TransferSyntaxUID = native if little else ExplicitVRBigEndian
 
 
 def rescaling(headers: Sequence[Header]) -> list[tuple[float, float]]:
