@@ -1,1 +1,1 @@
-"""Published methods as data."""
+"""Published methods as data: what they are, without the code that runs them."""
