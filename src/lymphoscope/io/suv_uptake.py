@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.io.pet_series import WHERE, PetSeries
@@ -133,11 +133,15 @@ def check_uptake(timing: Timing, baked: bool, notes: Notes) -> None:
         notes: Takes ``SUV-W-UPTAKE``.
 
     Raises:
-        LymphoscopeError: ``SUV-E-NEGATIVE-UPTAKE``, ``SUV-E-UPTAKE-LONG``.
+        LymphoscopeError: ``SUV-E-NEGATIVE-UPTAKE``, ``SUV-E-UPTAKE-LONG``; ``SUV-E-TIME`` where injection and scan
+            are both at midnight to the second, as de-identification leaves times it removes.
     """
     uptake_s, longest_s = timing.uptake_s, timing.longest_s
     if uptake_s is None or longest_s is None:
         return
+    if uptake_s == 0 and not baked and timing.scanned is not None and timing.scanned.time() == time():
+        what = "injection and scan are both at midnight to the second: the times were removed from the header"
+        raise LymphoscopeError("SUV-E-TIME", what, WHERE, tags=_TIME_TAGS)
     ends = timing.reference.source if timing.decay == "START" else EARLIEST
     code, what = "", ""
     if uptake_s < 0:

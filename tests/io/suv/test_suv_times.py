@@ -287,6 +287,15 @@ def test_both_injection_times_impossible(pet_headers):
     assert caught.value.code == "SUV-E-NEGATIVE-UPTAKE"
 
 
+def test_times_that_de_identification_set_to_midnight(pet_headers):
+    removed = {"SeriesTime": "000000", "AcquisitionTime": "000000", "RadiopharmaceuticalStartDateTime": None}
+    with pytest.raises(LymphoscopeError) as caught:
+        suv_factors(pet_headers(RadiopharmaceuticalStartTime="000000", **removed))
+    assert caught.value.code == "SUV-E-TIME"
+    at_midnight = suv_factors(pet_headers(RadiopharmaceuticalStartTime="230000", **removed))
+    assert at_midnight.factors == pytest.approx(suv_factors(pet_headers()).factors, rel=1e-12)
+
+
 def test_a_refused_uptake_says_what_other_times_would_give(pet_headers):
     with pytest.raises(LymphoscopeError) as caught:
         suv_factors(pet_headers(SeriesTime="083000"))
