@@ -17,6 +17,7 @@ from lymphoscope.io.header import Header
 from lymphoscope.io.slices import Stack
 
 AIR_HU = -1024
+_PIXEL_TAGS = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")
 _NATIVE = {
     "1.2.840.10008.1.2",
     "1.2.840.10008.1.2.1",
@@ -112,6 +113,9 @@ def read_slice(header: Header) -> NDArray[np.float64]:
     except Exception:  # decoders fail in many ways on broken data
         raise LymphoscopeError("IO-E-TRUNCATED", "pixels are cut short or cannot be decoded", header.place) from None
     if pixels is None:
+        # pydicom leaves out an element that the file's end cuts off
+        if any(tag in header.path.read_bytes() for tag in _PIXEL_TAGS):
+            raise LymphoscopeError("IO-E-TRUNCATED", "pixels are cut short", header.place)
         raise LymphoscopeError("IO-E-PIXELS", "there are no pixels", header.place)
     if pixels.shape != (header.integer("Rows"), header.integer("Columns")):
         raise LymphoscopeError("IO-E-PIXELS", f"pixels of shape {pixels.shape} contradict the header", header.place)
