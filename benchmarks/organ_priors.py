@@ -46,6 +46,8 @@ def main() -> None:
     found = [positions(path) for path in maps]
     print(f"{len(maps)} maps, {sum(map(bool, found))} usable; mm along (x, y, z)")
     for organ, place in PLACES.items():
+        if not any(organ in f for f in found):
+            continue
         boxes = np.array([np.percentile(f[organ], [1, 99], axis=0) for f in found if organ in f])
         centre, half = boxes.mean(axis=1), (boxes[:, 1] - boxes[:, 0]) / 2
         spread = np.ptp(np.percentile(centre, [16, 84], axis=0), axis=0) / 2

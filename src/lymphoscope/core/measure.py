@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lymphoscope.core.errors import Message
 from lymphoscope.core.study import Study
-from lymphoscope.core.volume import LesionMask
+from lymphoscope.core.volume import Array, LesionMask
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +135,8 @@ class Segmentation:
         connectivity: 6, 18 or 26.
         stages: TMTV1…TMTV4 in mL by stage name.
         alternatives: Other methods' lesion masks from the same seeds, by method id (``--all-methods``).
+        organs: Organ regions the decisions rest on, name → bool (z, y, x) on the PET grid.
+        organs_source: ``organ-map`` where the user gave masks, else ``rules``.
         messages: What was noted.
     """
 
@@ -147,6 +149,8 @@ class Segmentation:
     connectivity: int
     stages: Mapping[str, float] = field(default_factory=dict)
     alternatives: Mapping[str, LesionMask] = field(default_factory=dict)
+    organs: Mapping[str, Array] = field(default_factory=dict)
+    organs_source: str = "rules"
     messages: tuple[Message, ...] = ()
 
     def candidate_of(self, lesion: int) -> int:

@@ -16,7 +16,7 @@ from scipy import ndimage as ndi
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
-from lymphoscope.image.priors import PLACES, expectation
+from lymphoscope.image.priors import expectation
 
 GRID_MM = 5.0
 """Spacing of the working grid: organs are found on it, never measured."""
@@ -151,6 +151,7 @@ class _Hot:
         at_least: Lowest SUV that counts as hot.
         reach: Expectation (0–1) down to which hot voxels belong to the organ.
         most_ml: A region larger than this is not the organ alone, and is trimmed to the expectation `0.5`.
+        single: True where the organ is one piece: the heaviest alone is taken.
     """
 
     place: str
@@ -158,22 +159,31 @@ class _Hot:
     at_least: float
     reach: float
     most_ml: float
+    single: bool = False
 
 
 _HOT = {
-    "heart": (_Hot("heart", 1.3, 2.5, 0.10, 600.0),),
-    "kidneys": (_Hot("kidney_left", 1.3, 2.5, 0.08, 450.0), _Hot("kidney_right", 1.3, 2.5, 0.08, 450.0)),
-    "bladder": (_Hot("bladder", 1.5, 3.0, 0.03, 1200.0),),
+    "heart": ((_Hot("heart", 1.3, 2.5, 0.10, 600.0),),),
+    "kidneys": ((_Hot("kidney_left", 1.3, 2.5, 0.08, 450.0), _Hot("kidney_right", 1.3, 2.5, 0.08, 450.0)),),
+    "bladder": (
+        (_Hot("bladder", 1.5, 3.0, 0.03, 1200.0, single=True),),
+        (_Hot("bladder_short_trunk", 5.0, 8.0, 0.30, 800.0, single=True),),
+    ),
 }
+"""Organ → attempts, each a set of parts; the first attempt that finds anything stands. A bladder away from its usual
+height must be as hot as only urine is."""
 
 
 def _hot_organs(work: _Working, frame: Frame, places: Float) -> dict[str, Bool]:
     found: dict[str, Bool] = {}
-    for organ, parts in _HOT.items():
-        regions = [_hot_region(work, frame, expectation(part.place, places), part) for part in parts]
-        region = np.logical_or.reduce(regions)
-        if region.any():
-            found[organ] = region
+    for organ, attempts in _HOT.items():
+        for parts in attempts:
+            region = np.logical_or.reduce(
+                [_hot_region(work, frame, expectation(part.place, places), part) for part in parts]
+            )
+            if region.any():
+                found[organ] = region
+                break
     return found
 
 
@@ -186,7 +196,8 @@ def _hot_region(work: _Working, frame: Frame, expected: Float, part: _Hot) -> Bo
     index = np.arange(1, count + 1)
     weight = ndi.sum_labels(expected * work.suv, labels, index)
     middle = ndi.mean(expected, labels, index)
-    keep = index[(middle > 0.35) | (weight == weight.max()) & (middle > 0.15)]
+    heaviest = (weight == weight.max()) & (middle > 0.15)
+    keep = index[heaviest if part.single else heaviest | (middle > 0.35)]
     region = np.isin(labels, keep)
     if np.count_nonzero(region) * GRID_MM**3 / 1000 > part.most_ml:
         region &= expected >= 0.5
@@ -253,26 +264,46 @@ def _find_liver(work: _Working) -> tuple[Bool | None, Frame | None]:
     """The largest even, thick, right-sided region of one level; the level that explains most volume wins."""
     if not work.body.any():
         return None, None
-    best: Bool | None = None
-    score = 0.0
     midline = float(np.median(np.nonzero(work.body)[2]))
     smooth = ndi.gaussian_filter(work.suv, 1.2)
-    for level in _LIVER_LEVELS:
-        band = (smooth > 0.75 * level) & (smooth < 1.3 * level) & work.body
-        core = ndi.distance_transform_edt(band, GRID_MM) > _LIVER_CORE_MM
-        labels, count = ndi.label(core)
-        if not count:
-            continue
-        volumes = np.bincount(labels.ravel(), minlength=count + 1)[1:] * GRID_MM**3 / 1000
-        centres = np.array(ndi.center_of_mass(core, labels, range(1, count + 1)))
-        fit = np.where((centres[:, 2] < midline) & (volumes < _LIVER_ML[1]), volumes, 0)
-        if fit.max(initial=0) > score:
-            score = float(fit.max())
-            grown = ndi.distance_transform_edt(labels != int(fit.argmax()) + 1, GRID_MM) <= _LIVER_CORE_MM + GRID_MM
-            best = grown & band
-    if best is None or np.count_nonzero(best) * GRID_MM**3 / 1000 < _LIVER_ML[0]:
+    rough = smooth[::2, ::2, ::2], work.body[::2, ::2, ::2]
+    volumes = [_thickest(*rough, level, 2 * GRID_MM, midline / 2)[0] for level in _LIVER_LEVELS]
+    if max(volumes) <= 0:
+        return None, None
+    level = float(_LIVER_LEVELS[int(np.argmax(volumes))])
+    _, core = _thickest(smooth, work.body, level, GRID_MM, midline)
+    grown = ndi.distance_transform_edt(~core, GRID_MM) <= _LIVER_CORE_MM + GRID_MM
+    best = grown & _band(smooth, work.body, level)
+    if not core.any() or np.count_nonzero(best) * GRID_MM**3 / 1000 < _LIVER_ML[0]:
         return None, None
     return _liver_frame(work, best)
+
+
+def _band(smooth: Float, body: Bool, level: float) -> Bool:
+    return np.asarray((smooth > 0.75 * level) & (smooth < 1.3 * level) & body)
+
+
+def _thickest(smooth: Float, body: Bool, level: float, spacing: float, midline: float) -> tuple[float, Bool]:
+    """Volume in mL and voxels of the largest core, right of the midline and under a lung, among regions of one level."""
+    core = ndi.distance_transform_edt(_band(smooth, body, level), spacing) > _LIVER_CORE_MM
+    labels, count = ndi.label(core)
+    best, score = np.zeros_like(core), 0.0
+    for number, box in enumerate(ndi.find_objects(labels), start=1):
+        part = labels[box] == number
+        volume = float(np.count_nonzero(part)) * spacing**3 / 1000
+        centre = float(np.nonzero(part)[2].mean()) + box[2].start
+        if score < volume < _LIVER_ML[1] and centre < midline and _under_lung(smooth, part, box, level, spacing):
+            best, score = labels == number, volume
+    return score, np.asarray(best)
+
+
+def _under_lung(smooth: Float, part: Bool, box: tuple[slice, ...], level: float, spacing: float) -> bool:
+    """True where what lies 40–90 mm above the region's top is much colder, as lung is over the liver's dome."""
+    top = box[0].stop + int(_LIVER_CORE_MM / spacing)
+    above = smooth[top + int(15 / spacing) : top + int(65 / spacing), box[1], box[2]]
+    if not above.shape[0]:
+        return False
+    return bool(above[:, part.any(axis=0)].mean() < 0.6 * level)
 
 
 def _liver_frame(work: _Working, core: Bool) -> tuple[Bool | None, Frame | None]:
@@ -284,13 +315,28 @@ def _liver_frame(work: _Working, core: Bool) -> tuple[Bool | None, Frame | None]
 
 
 def _frame_of(work: _Working, liver: Bool, level: float) -> Frame:
-    """The body's axes from its liver: dome and centre; the midline from the outline of the trunk at its height."""
+    """The body's axes from its liver.
+
+    The midline is that of the trunk's outline at the liver's height. The dome is read under the right lung, from the
+    thick part of the right lobe: heart and chest wall may join the liver, and lie to the left and outside.
+    """
     z, y, _ = np.nonzero(liver)
-    rows = work.body[int(z.min()) : int(z.max()) + 1]
-    columns = np.nonzero(rows.sum(axis=(0, 1)) > 0.1 * rows.sum(axis=(0, 1)).max())[0]
+    rows = work.body[int(z.min()) : int(z.max()) + 1].sum(axis=(0, 1))
+    columns = np.nonzero(rows > 0.1 * rows.max())[0]
     middle = (columns.min() + columns.max()) / 2
-    x_lps, y_lps, z_lps = work.geometry.to_lps([np.percentile(z, 99.5), y.mean(), middle])
+    right = liver.copy()
+    right[:, :, int(middle - _LOBE_MM[0] / GRID_MM) :] = False
+    right[:, :, : max(0, int(middle - _LOBE_MM[1] / GRID_MM))] = False
+    thick = right & (right.sum(axis=(1, 2), keepdims=True) * GRID_MM**2 > _LOBE_AREA_MM2)
+    top = np.nonzero((thick if thick.any() else liver).any(axis=(1, 2)))[0].max()
+    x_lps, y_lps, z_lps = work.geometry.to_lps([top, y.mean(), middle])
     return Frame(float(x_lps), float(y_lps), float(z_lps), level)
+
+
+_LOBE_MM = (35.0, 120.0)
+"""Columns of the right lobe, mm right of the midline."""
+_LOBE_AREA_MM2 = 1000.0
+"""A slice of the right lobe holds more than this; the last rim under the dome does not count."""
 
 
 def _closed(mask: Bool, reach: int) -> Bool:

@@ -35,12 +35,13 @@ PLACES = MappingProxyType(
         "kidney_right": Place((-68, 45, -138), (32, 29, 48), (11, 11, 21)),
         "kidney_left": Place((69, 48, -129), (32, 26, 50), (11, 12, 25)),
         "bladder": Place((0, 17, -371), (37, 34, 21), (6, 19, 32)),
+        "bladder_short_trunk": Place((0, 17, -270), (32, 40, 80), (6, 19, 10)),
         "prostate": Place((0, 44, -409), (19, 15, 15), (7, 19, 32)),
         "lungs": Place((0, 16, 57), (119, 80, 92), (5, 10, 15)),
     }
 )
 """The organ maps cut the brain at mid-height (a slab that starts at the eyes): its centre and half-height are
-completed to a whole brain of 140 mm."""
+completed to a whole brain of 140 mm. `bladder_short_trunk` is ours: where the bladder of a small patient may lie."""
 
 
 def expectation(name: str, points: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,96 @@
+"""From a segmented study to its report: every number, the references they rest on, and what is to be said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lymphoscope.app.references import References
+from lymphoscope.core.body import DEFAULT_LEAN_MASS
+from lymphoscope.core.errors import Message, Severity
+from lymphoscope.core.measure import Decision, Finding, Measure, Measures, Report, Segmentation
+from lymphoscope.core.progress import Progress, silent
+from lymphoscope.core.study import Study
+from lymphoscope.core.volume import LesionMask
+from lymphoscope.quant.lesions import LesionOptions, lesion_messages, measure_lesions, patient_measures
+from lymphoscope.quant.response import Uptake, response_aids
+
+_RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
+
+
+def measure(study: Study, segmentation: Segmentation, progress: Progress = silent) -> Report:
+    """Measure the lesions of a study.
+
+    Args:
+        study: The study, PET in SUVbw.
+        segmentation: Its lesions, as `lymphoscope.segment` gives them.
+        progress: Told of each lesion.
+
+    Returns:
+        The report: numbers of lesions and patient with unit, method and status, references, messages.
+
+    Raises:
+        LymphoscopeError: ``SUV-E-NONFINITE`` for lesions with values that are not finite.
+    """
+    references = References.beside(study.pet, segmentation)
+    liver = references.organs["liver"].measures.value("mean") if "liver" in references.organs else None
+    options = LesionOptions(lean=study.suv.multipliers.get(DEFAULT_LEAN_MASS), liver_mean=liver)
+    numbers = measure_lesions(study.pet, segmentation.lesions, options, progress)
+    found = {name: organ.measures for name, organ in references.organs.items()}
+    patient = patient_measures(study.pet, segmentation.lesions, numbers, study.patient, found)
+    indices, aid_messages = response_aids(Uptake.of(patient), found)
+    messages = (
+        *study.messages,
+        *segmentation.messages,
+        *references.messages,
+        *lesion_messages(numbers),
+        *aid_messages,
+        *_doubts(segmentation),
+    )
+    return Report(
+        study=study,
+        segmentation=segmentation,
+        findings=tuple(_finding(number, m, segmentation) for number, m in enumerate(numbers, start=1)),
+        patient=patient,
+        reference=found,
+        sensitivity=_sensitivity(study, segmentation),
+        indices=indices,
+        messages=tuple(sorted(dict.fromkeys(messages), key=lambda m: _RANK[m.severity])),
+    )
+
+
+def _finding(number: int, measures: Measures, segmentation: Segmentation) -> Finding:
+    region = segmentation.candidate_of(number)
+    decision = segmentation.decision_of(region)
+    status = "doubtful" if decision.doubtful else "ai-only"
+    return Finding(number, region, measures, status, why=decision.why if decision.doubtful else "")
+
+
+def _doubts(segmentation: Segmentation) -> tuple[Message, ...]:
+    doubtful = [d for d in segmentation.decisions if d.doubtful]
+    if not doubtful:
+        return ()
+    counted = [d for d in doubtful if d.counted]
+    what = f"{len(doubtful)} regions need a reader ({len(counted)} counted, {len(doubtful) - len(counted)} not)"
+    names = ", ".join(_named(d) for d in doubtful[:6]) + (", …" if len(doubtful) > 6 else "")
+    return (Message("SEG-W-DOUBTFUL", f"{what}: {names}"),)
+
+
+def _named(decision: Decision) -> str:
+    return f"L{decision.region:02d} {decision.volume_ml:.1f} mL{f' ({decision.organ})' if decision.organ else ''}"
+
+
+def _sensitivity(study: Study, segmentation: Segmentation) -> Mapping[str, Measures]:
+    return {name: _burden(study, mask) for name, mask in segmentation.alternatives.items()}
+
+
+def _burden(study: Study, mask: LesionMask) -> Measures:
+    """Number of lesions, volume and glycolysis by another method."""
+    suv = study.pet.array[mask.foreground]
+    tlg = float(suv.sum(dtype=float)) * mask.geometry.voxel_ml
+    return Measures(
+        (
+            Measure("n_lesions", len(set(mask.labels[mask.foreground].tolist())), "{lesions}", mask.source),
+            Measure("tmtv_ml", mask.volume_ml, "mL", mask.source),
+            Measure("tlg_g", tlg, "g", mask.source),
+        )
+    )

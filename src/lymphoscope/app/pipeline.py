@@ -1,0 +1,176 @@
+"""The one road: study in, case folder out."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lymphoscope import __version__
+from lymphoscope.app.measure import measure
+from lymphoscope.app.segment import segment
+from lymphoscope.app.settings import RunSettings, run_settings
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.measure import Report
+from lymphoscope.core.progress import Progress, silent
+from lymphoscope.core.study import Identity, SeriesFact
+from lymphoscope.core.volume import LesionMask
+from lymphoscope.io.case import canonical_json, claimed_case
+from lymphoscope.io.intake import list_series, load_study
+from lymphoscope.io.nifti import to_nifti_bytes
+from lymphoscope.render.page import page
+from lymphoscope.render.paper import paper
+from lymphoscope.render.pictures import Pictures, draw
+from lymphoscope.render.record import record, refusal_record
+from lymphoscope.render.table import table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Outcome", "measure", "run", "segment"]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        record: What was written as ``report.json``; its ``status`` is ``measured`` or ``refused``.
+        folder: The case folder.
+        report: The report, or None for a refused study.
+    """
+
+    record: Mapping[str, Any]
+    folder: Path
+    report: Report | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a lesion, one column a number; empty for a refused study."""
+        import pandas as pd  # noqa: PLC0415
+
+        return pd.DataFrame() if self.report is None else self.report.to_frame()
+
+
+def run(
+    path: str | Path,
+    out: str | Path,
+    settings: RunSettings | None = None,
+    progress: Progress = silent,
+    **words: Any,
+) -> Outcome:
+    """Measure one study and write its case folder.
+
+    Args:
+        path: The study: whatever `load_study` takes. It is never written to.
+        out: The case folder to make.
+        settings: What the run is told.
+        progress: Told of every step.
+        **words: The same in the words of the command line, such as ``method="max41"`` or ``weight_kg=70``.
+
+    Returns:
+        The outcome. A study that cannot be trusted is refused: the outcome says so, and so does the folder.
+
+    Raises:
+        LymphoscopeError: ``USE-E-*`` for settings or folders that cannot be, ``IO-E-WRITE``, ``IO-E-LOCKED``.
+    """
+    settings = settings or run_settings(words)
+    source = Path(path)
+    with claimed_case(Path(out), settings.force, _inputs(source, settings)) as case:
+        try:
+            contents, found, report = _measured(source, settings, progress)
+        except LymphoscopeError as error:
+            if error.exit_status != _REFUSED:
+                raise
+            contents, found, report = (*_refused(source, error, settings), None)
+        progress("write", 0, 1)
+        folder = case.write(contents)
+    return Outcome(found, folder, report)
+
+
+_REFUSED = 3
+
+
+def _inputs(source: Path, settings: RunSettings) -> list[Path]:
+    return [source, *(p for p in (settings.load.ct, settings.load.organs) if p is not None)]
+
+
+def _software() -> dict[str, Any]:
+    return {"name": "lymphoscope", "version": __version__, "git": None, "model_sha256": None}
+
+
+Written = tuple[dict[str, bytes], Mapping[str, Any]]
+
+
+def _measured(
+    source: Path, settings: RunSettings, progress: Progress
+) -> tuple[dict[str, bytes], Mapping[str, Any], Report]:
+    study = load_study(source, settings.load, progress)
+    segmentation = segment(
+        study,
+        settings.method,
+        all_methods=settings.all_methods,
+        min_volume_ml=settings.min_volume_ml,
+        connectivity=settings.connectivity,
+        progress=progress,
+    )
+    report = measure(study, segmentation, progress)
+    found = record(report, _software(), settings.as_record())
+    progress("draw", 0, 1)
+    identity = study.identity if settings.identify else None
+    contents = _documents(found, draw(report, found), identity)
+    contents |= _images(report)
+    contents["study.json"] = canonical_json({name: found[name] for name in ("input", "series", "suv")})
+    contents["run.json"] = canonical_json(_provenance(settings))
+    return contents, found, report
+
+
+def _refused(source: Path, error: LymphoscopeError, settings: RunSettings) -> Written:
+    """The case of a refused study: the reason, the series that were looked at, and no number."""
+    series: tuple[SeriesFact, ...] = ()
+    with contextlib.suppress(LymphoscopeError):
+        series = list_series(source)
+    found = refusal_record(error, series, software=_software(), settings=settings.as_record())
+    contents = _documents(found, Pictures(), None)
+    contents["study.json"] = canonical_json({"series": found["series"]})
+    contents["run.json"] = canonical_json(_provenance(settings))
+    return contents, found
+
+
+def _documents(found: Mapping[str, Any], pictures: Pictures, identity: Identity | None) -> dict[str, bytes]:
+    """The record and what is made from it."""
+    as_json = canonical_json(found)
+    sha256 = hashlib.sha256(as_json).hexdigest()
+    documents = {
+        "report.json": as_json,
+        "report.html": page(found, pictures, identity, sha256).encode(),
+        "report.pdf": paper(found, pictures, identity, sha256),
+        "report.csv": table(found).encode(),
+    }
+    return documents | ({"mip.png": pictures.mip.png} if pictures.mip is not None else {})
+
+
+def _images(report: Report) -> dict[str, bytes]:
+    """PET, CT and masks as NIfTI; the masks carry the numbers of the report's regions."""
+    segmentation, study = report.segmentation, report.study
+    if segmentation is None:
+        return {}
+    candidates = segmentation.candidates
+    out = [d.region for d in segmentation.decisions if not d.counted]
+    removed = np.where(np.isin(candidates.labels, out), candidates.labels, 0)
+    images = {
+        "pet.nii.gz": study.pet,
+        "lesions.nii.gz": segmentation.lesions,
+        "removed.nii.gz": LesionMask(removed, candidates.geometry, "removed"),
+    } | ({"ct.nii.gz": study.ct} if study.ct is not None else {})
+    return {name: to_nifti_bytes(image) for name, image in images.items()}
+
+
+def _provenance(settings: RunSettings) -> dict[str, Any]:
+    """How to get the same bytes again."""
+    return {"software": _software(), "python": platform.python_version(), "settings": settings.as_record()}

@@ -1,0 +1,164 @@
+"""From a study to its lesions: hot regions, what is physiological among them, and the method's outline of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from lymphoscope.app.references import References
+from lymphoscope.core.body import DEFAULT_LEAN_MASS
+from lymphoscope.core.errors import LymphoscopeError, Notes
+from lymphoscope.core.measure import Decision, Segmentation
+from lymphoscope.core.progress import Progress, silent
+from lymphoscope.core.study import Study
+from lymphoscope.core.units import Unit
+from lymphoscope.core.volume import Array, LesionMask
+from lymphoscope.image.anatomy import Anatomy, find_anatomy
+from lymphoscope.image.delineation import Context
+from lymphoscope.image.physiology import Judged, judge
+from lymphoscope.image.resample import ct_on, labels_on
+from lymphoscope.recipes.classical import METHODS
+from lymphoscope.recipes.shelf import apply
+
+PRESELECTION_SUV = 4.0
+"""Threshold of the international benchmark's preselection (Boellaard 2024); every method starts from its regions."""
+
+
+def segment(
+    study: Study,
+    method: str = "suv4.0",
+    *,
+    all_methods: bool = False,
+    min_volume_ml: float = 3.0,
+    connectivity: int = 18,
+    progress: Progress = silent,
+) -> Segmentation:
+    """Find the lesions of a study.
+
+    Regions of SUV ≥ 4.0 and at least `min_volume_ml` are preselected; physiological uptake is removed by rules, each
+    removal a record; the method outlines what is left.
+
+    Args:
+        study: The study, PET in SUVbw.
+        method: Method id, such as ``suv4.0`` or ``max41``.
+        all_methods: Outline by every method beside it.
+        min_volume_ml: Smallest preselected region, mL.
+        connectivity: 6, 18 or 26.
+        progress: Told as ``find organs``, ``judge regions`` and ``outline lesions``.
+
+    Raises:
+        LymphoscopeError: ``USE-E-NAME`` for an unknown method, ``TRACER-E-NOTFDG`` for another tracer,
+            ``SEG-E-REFERENCE`` when the method needs an organ that was not found.
+    """
+    recipe = METHODS[method]
+    pet, notes = study.pet, Notes()
+    progress("find organs", 0, 1)
+    anatomy = find_anatomy(pet, _known_organs(study, notes))
+    progress("judge regions", 0, 1)
+    ct = ct_on(study.ct, pet.geometry) if study.ct is not None else None
+    judged = judge(pet, pet.values(Unit.SUV_BW) >= PRESELECTION_SUV, anatomy, ct, (min_volume_ml, connectivity))
+    context = _context(study, anatomy, judged, connectivity)
+    progress("outline lesions", 0, 1)
+    main = apply(recipe, context)
+    notes.items.extend(main.messages)
+    others = _alternatives(context, notes) if all_methods else {}
+    _note_decisions(judged.decisions, notes)
+    return Segmentation(
+        lesions=main.to_mask(pet.geometry, recipe.id),
+        candidates=judged.candidates,
+        decisions=judged.decisions,
+        method=recipe.id,
+        threshold=main.words,
+        min_volume_ml=min_volume_ml,
+        connectivity=connectivity,
+        stages=stages(judged.decisions),
+        alternatives=MappingProxyType(others),
+        organs=anatomy.regions,
+        organs_source=anatomy.source,
+        messages=tuple(notes),
+    )
+
+
+def stages(decisions: Sequence[Decision]) -> dict[str, float]:
+    """Volumes TMTV1–TMTV4 of the benchmark workflow, mL.
+
+    TMTV1: whole physiological regions removed; TMTV2: diffuse marrow and spleen removed; TMTV3: organs cut from
+    lesions they touch; TMTV4: regions added by a reader (none before one has read).
+
+    Reference: Boellaard 2024, JNM 65:1343.
+    """
+    counted = sum(d.volume_ml for d in decisions if d.counted)
+    cut = sum(d.volume_ml for d in decisions if not d.counted and d.stage == 3)
+    diffuse = sum(d.volume_ml for d in decisions if not d.counted and d.stage == 2)
+    return {"TMTV1": counted + cut + diffuse, "TMTV2": counted + cut, "TMTV3": counted, "TMTV4": counted}
+
+
+def _known_organs(study: Study, notes: Notes) -> Mapping[str, Array]:
+    """The user's organ masks on the PET grid, by name; labels of one organ are joined."""
+    if study.organs is None:
+        notes.add("SEG-W-NOORGANS", "no organ masks were given")
+        return {}
+    labels, messages = labels_on(study.organs.mask, study.pet.geometry)
+    notes.items.extend(messages)
+    regions: dict[str, Array] = {}
+    for label, name in study.organs.names.items():
+        region = labels.labels == label
+        regions[name] = regions[name] | region if name in regions else region
+    return regions
+
+
+def _context(study: Study, anatomy: Anatomy, judged: Judged, connectivity: int) -> Context:
+    """Seeds and rivals: counted regions are outlined, removed ones and organs compete for the voxels around."""
+    labels = judged.candidates.labels
+    number = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.int32)
+    counted = [d.region for d in judged.decisions if d.counted]
+    number[counted] = np.arange(1, len(counted) + 1)
+    seeds = LesionMask(number[labels], study.pet.geometry, "preselection")
+    rivals = (labels > 0) & (seeds.labels == 0)
+    for name in ("brain", "heart", "kidneys", "bladder", "liver"):
+        if name in anatomy.regions:
+            rivals |= anatomy.regions[name] & (seeds.labels == 0)
+    found = References.of(study.pet, anatomy.regions, anatomy.source, seeds)
+    lean = study.suv.multipliers.get(DEFAULT_LEAN_MASS)
+    return Context(study.pet, seeds, rivals, found.levels, connectivity, sul_factor=lean)
+
+
+def _alternatives(context: Context, notes: Notes) -> dict[str, LesionMask]:
+    """The lesions by every method whose reference organ was found, from the same seeds."""
+    masks: dict[str, LesionMask] = {}
+    for name in METHODS:
+        try:
+            drawn = apply(METHODS[name], context)
+        except LymphoscopeError as error:
+            if error.code != "SEG-E-REFERENCE":
+                raise
+            notes.add("SEG-W-REFERENCE", f"{name} was left out: {error.message.what}")
+        else:
+            masks[name] = drawn.to_mask(context.geometry, name)
+    return masks
+
+
+_NOTED = {
+    "marrow": ("SEG-W-DIFFUSE-MARROW", "diffuse marrow uptake of {volume:.0f} mL was excluded as L{region:02d}"),
+    "injection_site": ("SEG-W-EXTRAVASATION", "very hot uptake in an arm (L{region:02d}, SUVmax {suvmax:.0f})"),
+}
+"""What is said when a region was decided to be one of these organs."""
+
+
+def _note_decisions(decisions: Sequence[Decision], notes: Notes) -> None:
+    for decision in decisions:
+        facts = {"volume": decision.volume_ml, "region": decision.region, "suvmax": decision.suvmax}
+        if decision.organ in _NOTED:
+            code, words = _NOTED[decision.organ]
+            notes.add(code, words.format(**facts))
+        elif decision.stage == 3 and not decision.counted:
+            notes.add(
+                "SEG-W-CUT", "L{region:02d} ({volume:.0f} mL) was cut off".format(**facts) + f" as {decision.organ}"
+            )
+        elif decision.action == "doubt-in" and decision.organ in _CONFLICTS:
+            notes.add("SEG-W-ORGAN-CONFLICT", "L{region:02d} overlaps ".format(**facts) + f"the {decision.organ}")
+
+
+_CONFLICTS = ("heart", "kidneys", "stomach", "prostate")
