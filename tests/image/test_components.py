@@ -55,8 +55,9 @@ def test_three_millilitres(voxels: int, kept: bool) -> None:
 def test_three_millilitres_of_voxels_whose_volumes_do_not_sum_exactly() -> None:
     labels = np.zeros((1, 1, 400), np.int32)
     labels[0, 0, :300] = 1
-    assert sum([0.01] * 300) != 3.0
-    assert keep_volume(labels, 0.1 * 0.1, 3.0).max() == 1
+    below = float(np.nextafter(0.01, 0))
+    assert 300 * below < 3.0
+    assert keep_volume(labels, below, 3.0).max() == 1
     assert keep_volume(labels, 0.0099999, 3.0).max() == 0
 
 

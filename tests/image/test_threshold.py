@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -185,6 +187,12 @@ class TestRelative:
         drawn = of_max(context(suv, seeds), fraction=0.5)
         assert drawn.labels[0, 0].tolist() == [0, 1, 1, 0, 0, 0, 0]
 
+    def test_a_part_that_only_a_fainter_neighbour_connects_stays_out(self) -> None:
+        suv = np.array([1, 14, 4.5, 9, 4.2, 3, 4.4, 4.8, 4.4, 1], dtype=float).reshape(1, 1, -1)
+        seeds = np.array([0, 1, 1, 1, 1, 0, 2, 2, 2, 0]).reshape(1, 1, -1)
+        drawn = of_max(context(suv, seeds), fraction=0.41)
+        assert drawn.labels[0, 0].tolist() == [0, 1, 0, 0, 0, 2, 2, 2, 2, 0]
+
     def test_a_voxel_that_equals_the_threshold_is_in(self) -> None:
         suv = np.array([1, 10, 4.1, 1], dtype=float).reshape(1, 1, -1)
         assert of_max(preselected(suv), fraction=0.41).counts == {1: 2}
@@ -218,6 +226,43 @@ class TestRelative:
         suv = np.full((3, 3, 200), 3.0)
         suv[1, 1, 100] = 6.0
         assert of_max(preselected(suv), fraction=0.41).counts == {1: 1800}
+
+
+class TestAgainstRegionGrowing:
+    """The relative rule on a lesion alone is ITK's connected threshold from its SUVmax voxel."""
+
+    def grown(self, suv: np.ndarray, top: tuple[int, ...], fraction: float) -> np.ndarray:
+        lowest = float(np.float32(fraction * float(suv[top])))
+        seed = [tuple(int(i) for i in reversed(top))]
+        full = sitk.ConnectedThresholdImageFilter.FullConnectivity
+        return (
+            sitk.GetArrayFromImage(sitk.ConnectedThreshold(sitk.GetImageFromArray(suv), seed, lowest, 1e9, 1, full)) > 0
+        )
+
+    @settings(max_examples=25, deadline=None)
+    @given(st.integers(0, 10**6), st.floats(0.2, 0.9), st.floats(0.6, 2.0))
+    def test_on_random_uptake(self, number_: int, fraction: float, smooth: float) -> None:
+        noise = np.random.default_rng(number_).standard_normal((14, 15, 16))
+        suv = np.exp(2 * ndimage.gaussian_filter(noise, smooth) / ndimage.gaussian_filter(noise, smooth).std())
+        suv = suv.astype(np.float32)
+        top = np.unravel_index(suv.argmax(), suv.shape)
+        seeds = np.zeros(suv.shape, int)
+        seeds[top] = 1
+        drawn = of_max(context(suv, seeds, connectivity=26), fraction=fraction)
+        np.testing.assert_array_equal(drawn.labels > 0, self.grown(suv, top, fraction))
+
+    @pytest.mark.shared
+    def test_on_a_real_tumour(self, shared: Path) -> None:
+        suv = sitk.GetArrayFromImage(sitk.ReadImage(shared / "wb_pet_ge_sts001" / "suvbw.nii.gz")).astype(np.float32)
+        tumour = sitk.GetArrayFromImage(sitk.ReadImage(shared / "wb_pet_ge_sts001" / "gtv_mass.nii.gz")) > 0
+        regions = components(suv >= 4)
+        seeds = np.where(regions == np.bincount(regions[tumour & (regions > 0)]).argmax(), 1, 0)
+        highest = suv[seeds > 0].max()
+        assert highest == pytest.approx(7.91, abs=0.005)
+        top = tuple(np.argwhere((suv == highest) & (seeds > 0))[0])
+        for fraction in (0.41, 0.5):
+            drawn = of_max(context(suv, seeds, connectivity=26), fraction=fraction)
+            np.testing.assert_array_equal(drawn.labels > 0, self.grown(suv, top, fraction))
 
 
 class TestPeakAndBackground:

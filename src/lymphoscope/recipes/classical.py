@@ -191,7 +191,10 @@ METHODS = Recipes(
         default_use="research",
         paper="none: a definition of this project",
         status="after",
-        differs=f"All of it is ours; small lesions come out too small, as blurring moves their edge inwards. {SHARED}",
+        differs=(
+            "All of it is ours. Small lesions come out too small, as blurring moves their edge inwards, and in a "
+            f"lesion of uneven uptake it stops at an inner edge. {SHARED}"
+        ),
         needs=("seeds",),
     ),
     Recipe(
