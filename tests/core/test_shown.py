@@ -10,7 +10,7 @@ from lymphoscope.core import shown
 from lymphoscope.core.measure import Measure
 from lymphoscope.core.shown import CutOff
 
-TS = "\u2009"
+TS = "\u202f"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ NONE = "–"
 """What stands for a number that is not there."""
 
 MINUS = "\u2212"
-THIN_SPACE = "\u2009"
+THIN_SPACE = "\u202f"
+"""The thin space that does not break, so that no number is torn apart at the end of a line."""
 
 _MORE_DIGITS = 6
 NEAR = 0.05

@@ -134,7 +134,14 @@ class Board:
         """Draw a rectangle."""
         face = fill if fill is not None else "none"
         self._over.add_patch(
-            Rectangle((box.left, box.top), box.width, box.height, facecolor=face, edgecolor=edge, linewidth=width)
+            Rectangle(
+                (box.left + 0.5, box.top + 0.5),
+                box.width - 1,
+                box.height - 1,
+                facecolor=face,
+                edgecolor=edge,
+                linewidth=width,
+            )
         )
 
     def text(self, x: float, y: float, words: str, ink: Ink | None = None) -> None:

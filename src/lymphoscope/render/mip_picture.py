@@ -19,7 +19,9 @@ TEXT = 23
 
 _WIDTH, _HEIGHT = 1000, 1540
 _MARGIN, _GAP, _HEAD, _FOOT = 92, 14, 34, 132
-_MAX_SCALE = 4.0
+_MAX_SCALE, _NARROWEST = 4.0, 260
+_TILT = 1.0
+"""Degrees from which it is said that the grid lies oblique."""
 _LABEL_STEP = 31
 _REMOVED_LABELS = 12
 _FILL = 0.6
@@ -92,7 +94,7 @@ def panels(sizes_mm: Mapping[View, tuple[float, float]]) -> Panels:
     wide = max(width for _, width in sizes_mm.values())
     room_across, room_down = _WIDTH - 2 * _MARGIN - 3 * _GAP, _HEIGHT - _FOOT - len(sizes_mm) * (_HEAD + _GAP)
     scale = min(_MAX_SCALE, room_across / (2 * wide), room_down / tall)
-    column = max(round(wide * scale), 250)
+    column = max(round(wide * scale), _NARROWEST)
     top, clean, drawn = 0, {}, {}
     for view, (height, width) in sizes_mm.items():
         across, down = round(width * scale), round(height * scale)
@@ -116,19 +118,16 @@ def mip_picture(scene: Scene) -> bytes:
     scene.pet.values(Unit.SUV_BW)
     panes = {view: _pane(scene, view) for view in View}
     plan = panels({view: pane.projection.size_mm for view, pane in panes.items()})
-    board = Board(*plan.size)
+    board, named = Board(*plan.size), {}
     for view, pane in panes.items():
         for box in (plan.clean[view], plan.drawn[view]):
             board.picture(box, pane.projection.image, (0.0, scene.window), GREY)
         _draw_shadows(board, plan.drawn[view], pane.shadows)
-        for box in (plan.clean[view], plan.drawn[view]):
-            _sides(board, box, view)
-        title = view.value.capitalize()
-        tilt = f", grid tilted {pane.projection.tilt_deg:.0f}°" if pane.projection.tilt_deg >= 1 else ""
-        _title(board, plan.clean[view], title + tilt)
-        _title(board, plan.drawn[view], f"{title}, lesions")
-        _names(board, plan.drawn[view], _marks(scene, pane, plan.drawn[view]))
-    _foot(board, plan, scene)
+        tilted = pane.projection.tilt_deg >= _TILT
+        _head(board, plan.clean[view], view, view.value.capitalize())
+        _head(board, plan.drawn[view], view, f"Tilted {pane.projection.tilt_deg:.0f}°" if tilted else "Lesions")
+        named[view] = _names(board, plan.drawn[view], _marks(scene, pane, plan.drawn[view]))
+    _foot(board, plan, scene, len(scene.regions) - min(named.values()))
     return board.png()
 
 
@@ -170,16 +169,15 @@ def _sides_to_keep(whole: Projection, shadows: Mapping[str, NDArray[np.bool_]], 
     return slice(max(0, int(columns[0]) - border), min(whole.image.shape[1], int(columns[-1]) + 1 + border))
 
 
-def _title(board: Board, box: Box, words: str) -> None:
-    board.text(box.left + box.width / 2, box.top - _HEAD / 2, words, Ink(TEXT, across="center"))
-
-
-def _sides(board: Board, box: Box, view: View) -> None:
-    left, right = SIDES[view]
+def _head(board: Board, box: Box, view: View, title: str) -> None:
+    """Frame a panel; above it, where they hide no uptake, the title between the letters of the sides."""
     board.frame(box)
-    y = box.top + TEXT * 0.8
-    board.text(box.left + 5, y, left, Ink(TEXT, bold=True, fill="white", edge="white"))
-    board.text(box.left + box.width - 5, y, right, Ink(TEXT, bold=True, fill="white", edge="white", across="right"))
+    left, right = SIDES[view]
+    middle, y = box.left + box.width / 2, box.top - _HEAD / 2
+    reach = max(box.width / 2, 0.31 * TEXT * len(title) + 28)
+    board.text(middle, y, title, Ink(TEXT, across="center"))
+    board.text(middle - reach + 2, y, left, Ink(TEXT, bold=True))
+    board.text(middle + reach - 2, y, right, Ink(TEXT, bold=True, across="right"))
 
 
 def _draw_shadows(board: Board, box: Box, shadows: Mapping[str, NDArray[np.bool_]]) -> None:
@@ -209,8 +207,8 @@ def _marks(scene: Scene, pane: _Pane, box: Box) -> list[_Mark]:
     return marks
 
 
-def _names(board: Board, box: Box, marks: Sequence[_Mark]) -> None:
-    """Print the regions' names in the margins, joined to their shadows by thin lines."""
+def _names(board: Board, box: Box, marks: Sequence[_Mark]) -> int:
+    """Print the regions' names in the margins, joined to their shadows by thin lines, and tell how many."""
     room = max(1, box.height // _LABEL_STEP)
     sides = ([m for m in marks if m.x < box.width / 2], [m for m in marks if m.x >= box.width / 2])
     for side, here in enumerate(sides):
@@ -220,6 +218,7 @@ def _names(board: Board, box: Box, marks: Sequence[_Mark]) -> None:
         for mark, y in zip(chosen, heights, strict=True):
             board.line((edge, box.left + mark.x), (box.top + y, box.top + mark.y), "#555555", 1.0)
             _name(board, edge, box.top + y, mark.region, "right" if side == 0 else "left")
+    return sum(len(here[:room]) for here in sides)
 
 
 def _name(board: Board, x: float, y: float, region: Region, across: str) -> None:
@@ -242,7 +241,7 @@ def spread(wanted: Sequence[float], step: float, low: float, high: float) -> lis
     return places
 
 
-def _foot(board: Board, plan: Panels, scene: Scene) -> None:
+def _foot(board: Board, plan: Panels, scene: Scene, unnamed: int) -> None:
     width, height = plan.size
     top = height - _FOOT + 8
     bar = Box(_GAP + 14, top, min(380, width // 2 - 40), 22)
@@ -258,10 +257,10 @@ def _foot(board: Board, plan: Panels, scene: Scene) -> None:
     board.line((right - length, right), (top + 11, top + 11), "black", 4.0)
     board.text(right - length - 10, top + 11, "10 cm", Ink(TEXT - 2, across="right"))
     _legend(board, height - 62)
-    board.text(
-        _GAP + 14, height - 22, "Inverse grey, linear; same scale on all four. Projections of native PET voxels.",
-        Ink(TEXT - 4, "#333333"),
-    )  # fmt: skip
+    words = "Inverse grey, linear; same scale on all four. Native PET voxels."
+    if unnamed:
+        words = f"Same scale on all four. {unnamed} smaller regions are drawn without a name."
+    board.text(_GAP + 14, height - 22, words, Ink(TEXT - 4, "#333333"))
 
 
 def ticks(window: float, threshold: float | None) -> list[float]:

@@ -28,7 +28,10 @@ WINDOW = 10.0
 CT_WINDOWS = {"lung": (1500.0, -600.0), "bone": (2000.0, 500.0), "soft tissue": (400.0, 40.0)}
 """Width and level, HU; printed beside the picture, as presets vary."""
 
-_TILE, _TEXT, _HEAD = 330, 17, 27
+_TILE, _BETWEEN, _HEAD = 330, 26, 30
+_TEXT = {2: 22, 3: 17}
+"""Pixels by number of tiles: 8 point as printed."""
+
 _CT_STEP_MM, _AIR = 1.0, -1024.0
 _LUNG_BELOW, _BONE_ABOVE = -400.0, 200.0
 _THUMB_PIXELS, _THUMB_MM = 168, 170.0
@@ -124,7 +127,7 @@ def orientation_picture(volume: Volume | None) -> Pictures:
         box.left + box.width - 6, box.top + 18, "L", Ink(20, bold=True, fill="white", edge="white", across="right")
     )
     words = "Anterior projection of the uncalibrated image, patient's right at the left; for orientation only."
-    return Pictures(Picture("mip.png", board.png(), words, "Uncalibrated – orientation only"))
+    return Pictures(Picture("mip.png", board.png(), words))
 
 
 def combined(segmentation: Segmentation, report: Report) -> Array:
@@ -182,24 +185,26 @@ def _key_slice(scene: Scene, ct: Volume | None, row: Mapping[str, Any], voxel: t
     geometry = scene.pet.geometry
     pet = axial(scene.pet.array, geometry, voxel)
     mask = axial(scene.labels == row["region"], geometry, voxel)
-    tiles = _Tiles(geometry, voxel, 3 if ct is not None else 1, _body(pet, mask, geometry, scene.window))
+    tiles = _Tiles(geometry, voxel, 3 if ct is not None else 2, _body(pet, mask, geometry, scene.window))
     board = Board(*tiles.size)
     colour = COLOUR.get(row["status"], INCLUDED)
-    tiles.picture(board, 0 if ct is None else 1, f"PET SUVbw 0–{scene.window:g}", pet, (0.0, scene.window))
-    if ct is not None:
+    tiles.picture(board, tiles.count - 2, f"PET SUVbw 0–{scene.window:g}", pet, (0.0, scene.window))
+    if ct is None:
+        tiles.picture(board, 1, "outlined", pet, (0.0, scene.window))
+    else:
         width, level = CT_WINDOWS[name := ct_window(ct, geometry, scene.labels, row["region"])]
         hounsfield, shades = ct_on_slice(ct, geometry, voxel, tiles.part), (level - width / 2, level + width / 2)
         tiles.start(board, 0, f"CT HU {width:g}/{level:g} {name}".replace("-", "−"))
-        tiles.start(board, 2, f"SUVbw 0–{scene.window:g} 50 % on HU")
+        tiles.start(board, 2, "SUVbw 50 % on HU")
         for tile in (0, 2):
             board.picture(tiles.box(tile), hounsfield, shades, "gray")
         board.picture(tiles.box(2), pet[tiles.part], (0.0, scene.window), "hot", 0.5)
-    board.regions(tiles.box(0 if ct is None else 2), mask[tiles.part], colour, width=2)
+    board.regions(tiles.box(tiles.count - 1), mask[tiles.part], colour, width=2)
     tiles.finish(board)
     size = row["shown"].get("mtv_ml") or row["shown"].get("volume_ml")
     words = f"{row['glyph']} {row['id']} {row['word']}: {size} mL, SUVmax {row['shown']['suvmax']}"
     where = row.get("site") or (row.get("organ") or "").replace("_", " ")
-    seen = "axial PET" if ct is None else "axial CT, PET and both fused"
+    seen = "axial PET, clean and outlined," if ct is None else "axial CT, PET and both fused"
     alt = (
         f"{row['id']}, {row['word']}: {seen} through its hottest voxel, cross-hair there, patient's right at the left."
     )
@@ -263,17 +268,19 @@ class _Tiles:
         self._wide, self._tall = max(1, round(wide * scale)), max(1, round(tall * scale))
         x, y = (across + 0.5 - part[1].start) / columns, (back + 0.5 - part[0].start) / rows
         self._cross = (x * self._wide, y * self._tall)
-        self._count = count
+        self._text = _TEXT[count]
+        self.count = count
         self.part = part
-        self.size = (count * (_TILE + 5) - 5, self._tall + _HEAD)
+        self.size = (count * (_TILE + _BETWEEN) - _BETWEEN, self._tall + _HEAD)
 
     def box(self, tile: int) -> Box:
         """Place of a tile's picture."""
-        return Box(tile * (_TILE + 5) + (_TILE - self._wide) // 2, _HEAD, self._wide, self._tall)
+        return Box(tile * (_TILE + _BETWEEN) + (_TILE - self._wide) // 2, _HEAD, self._wide, self._tall)
 
     def start(self, board: Board, tile: int, title: str) -> None:
-        """Write what a tile shows."""
-        board.text(tile * (_TILE + 5) + 2, _HEAD / 2, title, Ink(_TEXT))
+        """Write what a tile shows, between the letters of its sides."""
+        middle = tile * (_TILE + _BETWEEN) + _TILE / 2
+        board.text(middle, _HEAD / 2, title, Ink(self._text, across="center"))
 
     def picture(self, board: Board, tile: int, title: str, pet: Array, window: tuple[float, float]) -> None:
         """Show the PET in inverse grey."""
@@ -283,13 +290,13 @@ class _Tiles:
     def finish(self, board: Board) -> None:
         """Draw sides and cross-hair over all tiles."""
         x, y = self._cross
-        for tile in range(self._count):
+        for tile in range(self.count):
             box = self.box(tile)
             board.frame(box)
             for xs, ys in _hairs(box, box.left + x, box.top + y):
                 board.line(xs, ys, "#CC0000", 1.2)
-            for letter, place, side in (("R", box.left + 5, "left"), ("L", box.left + box.width - 5, "right")):
-                board.text(place, box.top + 14, letter, Ink(_TEXT, bold=True, fill="white", edge="white", across=side))
+            board.text(box.left + 1, _HEAD / 2, "R", Ink(self._text, bold=True))
+            board.text(box.left + box.width - 1, _HEAD / 2, "L", Ink(self._text, bold=True, across="right"))
 
 
 def _hairs(

@@ -50,7 +50,7 @@ def measured_sections(record: Record, pictures: Pictures) -> list[Block]:
     """Sections A to J of a measured study."""
     return [
         _gates(record),
-        _lesions(record),
+        _lesions(record, pictures),
         _slices(pictures),
         _removed(record, pictures),
         _sensitivity(record),
@@ -174,7 +174,7 @@ def series(record: Record) -> Block:
     """All series with what became of them."""
     rows = [
         (
-            f"{s['role'].upper()}, taken" if s["role"] else "not taken",
+            f"{s['role'].upper()}, chosen" if s["role"] else "not used",
             s["modality"],
             s["description"],
             s["n"],
@@ -203,7 +203,7 @@ def status(row: Record) -> Block:
     return {"text": f"{row['glyph']} {row['word']}", "mark": row["status"]}
 
 
-def _lesions(record: Record) -> Block:
+def _lesions(record: Record, pictures: Pictures) -> Block:
     rows = [
         (
             row["id"],
@@ -229,7 +229,7 @@ def _lesions(record: Record) -> Block:
         "B",
         "Lesions",
         table("Counted, by volume; SUV in SUVbw g/mL", head, rows, foot if rows else ()),
-        _out_table("Doubtful, not counted until read", waiting, {}),
+        _out_table("Doubtful, not counted until read", waiting, pictures.removed),
         _patient(record),
         texts=[equal, SUV_FOOTNOTE],
     )
@@ -239,6 +239,8 @@ def _patient(record: Record) -> Block:
     block, known = record["patient"], record["quantities"]
     rows = []
     for name, text in block["shown"].items():
+        if name == "bulk_lesion":  # a number of the mask file, not the one printed for people
+            continue
         facts = known.get("n_lesions" if name == "n" else name, {})
         unit = "" if text == shown.NONE else shown.unit_written(facts.get("unit") or "1")
         note = "; ".join(filter(None, (block["missing"].get(name), *_near(block, name))))
