@@ -13,6 +13,7 @@ from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.quant.region import Region, finite
 
 _SAME_MM = 1e-3
+_SAME_BIN = 1e-9
 _SPLINE_MARGIN = 8
 
 
@@ -100,7 +101,9 @@ def grey_levels(region: Region, settings: TextureSettings) -> GreyLevels:
     values, inside, matrix = _resampled(region, settings)
     levels = np.zeros(inside.shape, dtype=np.int32)
     found = finite(values[inside], f"lesion {region.number}")
-    levels[inside] = np.maximum(np.floor((found - settings.lowest) / settings.bin_width), 0).astype(np.int32) + 1
+    # a value on the edge of two bins belongs to the upper one, however interpolation rounded it
+    bins = np.floor((found - settings.lowest) / settings.bin_width + _SAME_BIN)
+    levels[inside] = np.maximum(bins, 0).astype(np.int32) + 1
     return GreyLevels(levels, values, matrix, settings.neighbourhood)
 
 

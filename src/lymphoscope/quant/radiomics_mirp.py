@@ -69,7 +69,8 @@ def mirp_measures(suv: Volume, mask: LesionMask, lesion: int, settings: TextureS
         )
     row = frames[0].select_dtypes("number").iloc[0]
     method = f"mirp {version('mirp')}, {settings.label}"
-    return Measures(tuple(_measure(str(name), float(value), method) for name, value in row.items()))
+    features = ((str(name), float(value)) for name, value in row.items())
+    return Measures(tuple(_measure(name, value, method) for name, value in features if not name.startswith("image_")))
 
 
 def _measure(name: str, value: float, method: str) -> Measure:

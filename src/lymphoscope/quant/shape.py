@@ -112,8 +112,10 @@ def principal_axes(centres: Points) -> Mapping[str, float | None]:
     Reference: IBSI reference manual, TDIC, P9VJ, 7J51, Q3CK, N17B.
     """
     away = centres - centres.mean(axis=0)
-    spread = np.clip(np.linalg.eigvalsh(away.T @ away / max(len(away) - 1, 1))[::-1], 0.0, None)
-    lengths = [float(length) for length in 4 * np.sqrt(spread)]
+    # singular values keep a flat lesion flat, where eigenvalues leave the root of the rounding error
+    spread = np.zeros(3)
+    spread[: min(len(away), 3)] = np.linalg.svd(away, compute_uv=False)
+    lengths = [float(length) for length in 4 * spread / np.sqrt(max(len(away) - 1, 1))]
     ratios = [length / lengths[0] if lengths[0] > 0 else None for length in lengths[1:]]
     return {**dict(zip(_AXES, lengths, strict=True)), "elongation": ratios[0], "flatness": ratios[1]}
 

@@ -56,8 +56,7 @@ def autocorrelation(grey: GreyLevels) -> Numbers:
     if not _varied(grey.values[grey.inside]):
         return {"morph_moran_i": None, "morph_geary_c": None}
     size = [fft.next_fast_len(2 * m - 1, real=True) for m in inside.shape]
-    lags = np.stack(np.meshgrid(*(np.fft.fftfreq(m, 1 / m) for m in size), indexing="ij"), axis=-1)
-    far = np.linalg.norm(lags @ grey.matrix.T, axis=-1)
+    far = np.sqrt(_squared_lags(size, grey.matrix))
     weight = np.divide(1.0, far, out=np.zeros_like(far), where=far > 0)
     spectra = [fft.rfftn(a, size) for a in (inside, away, away**2)]
 
@@ -69,6 +68,16 @@ def autocorrelation(grey: GreyLevels) -> Numbers:
         "morph_moran_i": n / total * product / square,
         "morph_geary_c": (n - 1) / (2 * total) * (2 * pairs(2, 0) - 2 * product) / square,
     }
+
+
+def _squared_lags(size: list[int], matrix: Floats) -> Floats:
+    """Squared distance of every lag of a circular correlation, mm²; one array of that size, whatever the grid."""
+    lags = np.meshgrid(*(np.fft.fftfreq(m, 1 / m) for m in size), indexing="ij", sparse=True)
+    metric = matrix.T @ matrix
+    square = np.zeros(size)
+    for a, b in np.argwhere(metric):
+        square += metric[a, b] * lags[a] * lags[b]
+    return np.clip(square, 0.0, None)
 
 
 def histogram(grey: GreyLevels) -> Numbers:
