@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK
+import SimpleITK as sitk  # noqa: N813 - its name everywhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -234,12 +234,9 @@ class TestAgainstRegionGrowing:
     def grown(self, suv: np.ndarray, top: tuple[int, ...], fraction: float) -> np.ndarray:
         lowest = float(np.float32(fraction * float(suv[top])))
         seed = [tuple(int(i) for i in reversed(top))]
-        full = SimpleITK.ConnectedThresholdImageFilter.FullConnectivity
+        full = sitk.ConnectedThresholdImageFilter.FullConnectivity
         return (
-            SimpleITK.GetArrayFromImage(
-                SimpleITK.ConnectedThreshold(SimpleITK.GetImageFromArray(suv), seed, lowest, 1e9, 1, full)
-            )
-            > 0
+            sitk.GetArrayFromImage(sitk.ConnectedThreshold(sitk.GetImageFromArray(suv), seed, lowest, 1e9, 1, full)) > 0
         )
 
     @settings(max_examples=25, deadline=None)
@@ -256,10 +253,8 @@ class TestAgainstRegionGrowing:
 
     @pytest.mark.shared
     def test_on_a_real_tumour(self, shared: Path) -> None:
-        suv = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(shared / "wb_pet_ge_sts001" / "suvbw.nii.gz")).astype(
-            np.float32
-        )
-        tumour = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(shared / "wb_pet_ge_sts001" / "gtv_mass.nii.gz")) > 0
+        suv = sitk.GetArrayFromImage(sitk.ReadImage(shared / "wb_pet_ge_sts001" / "suvbw.nii.gz")).astype(np.float32)
+        tumour = sitk.GetArrayFromImage(sitk.ReadImage(shared / "wb_pet_ge_sts001" / "gtv_mass.nii.gz")) > 0
         regions = components(suv >= 4)
         seeds = np.where(regions == np.bincount(regions[tumour & (regions > 0)]).argmax(), 1, 0)
         highest = suv[seeds > 0].max()

@@ -117,5 +117,5 @@ def _renumbered(labels: NDArray[Any], order: NDArray[np.int64], size: int) -> La
     table[order] = np.arange(1, order.size + 1, dtype=np.int32)
     fresh = np.empty(labels.shape, np.int32)
     for z in range(len(labels)):
-        np.take(table, labels[z], out=fresh[z])
+        np.take(table, labels[z], out=fresh[z], mode="clip")  # no number is out of range; 'raise' would copy
     return fresh
