@@ -16,6 +16,8 @@ from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.image.components import components, keep_volume
 from lymphoscope.image.delineation import Context, Delineation
+from lymphoscope.quant.peak import suv_peak
+from lymphoscope.quant.region import regions
 from lymphoscope.recipes.classical import METHODS
 from lymphoscope.recipes.shelf import RULES, apply
 from lymphoscope.recipes.spec import from_json, to_json, use
@@ -273,3 +275,14 @@ def test_a_recipe_of_several_stages_is_not_a_single_rule() -> None:
     with pytest.raises(LymphoscopeError) as caught:
         apply(recipe, context())
     assert caught.value.code == "USE-E-VALUE"
+
+
+def test_the_peak_that_sets_thresholds_is_the_peak_that_is_reported() -> None:
+    """Two implementations, one number: image and quant may not import each other's."""
+    inside = context()
+    assert inside.seeds is not None
+    highest = {seed.number: seed.suvmax for seed in inside.starts}
+    for lesion in regions(inside.suv, inside.seeds):
+        peak = suv_peak(lesion)
+        assert peak is not None
+        assert inside.peaks[lesion.number] == pytest.approx(min(peak, highest[lesion.number]), rel=1e-4)
