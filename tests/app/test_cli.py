@@ -21,6 +21,7 @@ from lymphoscope.core.measure import Decision, Finding, Measure, Measures, Repor
 from lymphoscope.core.study import SeriesFact, Study
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
+from lymphoscope.io.case import canonical_json
 from lymphoscope.render.record import record, refusal_record
 
 SECRET = "DOE^JOHN"
@@ -126,7 +127,7 @@ def test_a_run_ends_with_numbers_doubt_warnings_and_the_report(say, pipeline: Pi
 def test_json_is_alone_on_stdout_and_is_the_record(say, pipeline: Pipeline, tmp_path: Path) -> None:
     said = say("run", "study", "-o", tmp_path / "case", "--json")
     assert said.status == 0 and said.err == ""
-    assert said.json == json.loads(json.dumps(pipeline.does()))
+    assert said.json == json.loads(canonical_json(pipeline.does()))
 
 
 def test_quiet_says_where_the_report_is(say, pipeline: Pipeline, tmp_path: Path) -> None:

@@ -32,6 +32,9 @@ app = typer.Typer(
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit status: 0 done, 1 failed, 2 usage, 3 input refused."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8 is no reason to fail
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     with _leaving_well():
         app(args=arguments, prog_name="lymphoscope")
     sys.exit(0)

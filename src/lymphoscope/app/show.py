@@ -69,13 +69,31 @@ def as_json(record: Any) -> None:
     sys.stdout.write(text + "\n")
 
 
+def as_canonical(record: Any) -> None:
+    """Write a record to stdout with the very bytes that a case folder would hold."""
+    from lymphoscope.io.case import canonical_json  # noqa: PLC0415 - numpy is not loaded for less
+
+    sys.stdout.write(canonical_json(record).decode("utf-8"))
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> Table:
-    """A plain table; a column whose name ends in ``>`` is set to the right."""
-    made = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False)
-    for column in columns:
-        made.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")
-    for row in rows:
-        made.add_row(*(escape(cell) for cell in row))
+    """A plain table of what there is: empty columns are left out, and so is a head without names.
+
+    Args:
+        columns: Names; one that ends in ``>`` is set to the right.
+        rows: Cells as plain text.
+        title: Printed above.
+    """
+    cells = [[escape(cell) for cell in row] for row in rows]
+    filled = [n for n in range(len(columns)) if not cells or any(row[n] for row in cells)]
+    made = Table(
+        box=box.SIMPLE_HEAD, title=title or None, title_justify="left", title_style="bold", pad_edge=False,
+        show_header=any(columns),
+    )  # fmt: skip
+    for n in filled:
+        made.add_column(columns[n].removesuffix(">"), justify="right" if columns[n].endswith(">") else "left")
+    for row in cells:
+        made.add_row(*(row[n] for n in filled))
     return made
 
 
@@ -107,20 +125,21 @@ class _Steps:
 
     def __call__(self, step: str, done: int, total: int) -> None:
         if step not in self.began:
+            self.finish()
             self.began[step] = time.perf_counter()
             if self.bars is not None:
                 self.tasks[step] = self.bars.add_task(step, total=total)
         if self.bars is not None:
             self.bars.update(self.tasks[step], completed=done, total=total)
-        if done >= total:
-            self._finish(step)
 
-    def _finish(self, step: str) -> None:
-        seconds = time.perf_counter() - self.began.pop(step)
-        if self.bars is not None:
-            self.bars.remove_task(self.tasks.pop(step))
-        if self.verbose:
-            self.console.print(f"{escape(step)}: {seconds:.1f} s")
+    def finish(self) -> None:
+        """Close what is open: a step ends where the next one begins."""
+        for step, began in self.began.items():
+            if self.bars is not None:
+                self.bars.remove_task(self.tasks.pop(step))
+            if self.verbose:
+                self.console.print(f"{escape(step)}: {time.perf_counter() - began:.1f} s")
+        self.began.clear()
 
 
 @contextlib.contextmanager
@@ -131,11 +150,15 @@ def progress(manner: Manner) -> Iterator[Progress]:
         yield silent
         return
     if not console.is_terminal:
-        yield _Steps(console, None, manner.verbose)
+        steps = _Steps(console, None, manner.verbose)
+        yield steps
+        steps.finish()
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, console=console, transient=True) as bars:
-        yield _Steps(console, bars, manner.verbose)
+        steps = _Steps(console, bars, manner.verbose)
+        yield steps
+        steps.finish()
 
 
 def series(facts: Sequence[SeriesFact], manner: Manner) -> None:
@@ -192,7 +215,7 @@ def audit(study: Study, lines: Iterable[tuple[str, str]], manner: Manner) -> Non
     if manner.as_json:
         from lymphoscope.render.record import message_record, suv_record  # noqa: PLC0415 - only for --json
 
-        as_json({"suv": suv_record(study.suv), "messages": [message_record(m) for m in study.messages]})
+        as_canonical({"suv": suv_record(study.suv), "messages": [message_record(m) for m in study.messages]})
         return
     notes(study.messages, manner)
     out().print(table(("fact", "value"), lines))

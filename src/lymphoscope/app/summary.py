@@ -27,7 +27,7 @@ def result(record: Mapping[str, Any], folder: Path, manner: Manner) -> None:
         manner: How to speak.
     """
     if manner.as_json:
-        show.as_json(record)
+        show.as_canonical(record)
     if record["status"] == "refused":
         _messages([record["refusal"]], show.err())
     if manner.as_json:

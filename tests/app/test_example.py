@@ -1,0 +1,77 @@
+"""The main job on the real study of the examples, through the command line, against figures found elsewhere."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "sts001-wholebody-fdg-pet.zip"
+RUN = [sys.executable, "-c", "from lymphoscope.app.cli import main; main()", "run"]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example's case folder, and beside it what the command wrote."""
+    folder = tmp_path_factory.mktemp("example") / "case"
+    done = subprocess.run(
+        [*RUN, str(EXAMPLE), "-o", str(folder), "--all-methods", "--json"], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == b""
+    (folder.parent / "stdout.json").write_bytes(done.stdout)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def record(case: Path) -> dict[str, Any]:
+    return json.loads((case / "report.json").read_text(encoding="utf-8"))
+
+
+def test_stdout_is_the_record(case: Path) -> None:
+    assert (case.parent / "stdout.json").read_bytes() == (case / "report.json").read_bytes()
+
+
+def test_the_suv_factor_is_that_of_an_independent_conversion(record: dict[str, Any]) -> None:
+    assert record["suv"]["factor_min"] == pytest.approx(2.4290298e-4, rel=1e-7)
+    assert record["suv"]["factor_max"] == record["suv"]["factor_min"]
+
+
+def test_the_thigh_tumour_stays(record: dict[str, Any]) -> None:
+    # components of SUV ≥ 4 (18 neighbours) that touch the expert's contour, counted in an independent conversion:
+    # 676, 77, 74 and 42 voxels of 4.6875² × 3.27 mm³
+    voxel_ml = 4.6875**2 * 3.27 / 1000
+    counted = [lesion["mtv_ml"] for lesion in record["lesions"]]
+    assert counted == pytest.approx([n * voxel_ml for n in (676, 77, 74, 42)], rel=1e-6)
+    assert record["lesions"][0]["suvmax"] == pytest.approx(7.9106746, rel=1e-4)
+    assert record["patient"]["tmtv_ml"] == pytest.approx(sum(counted))
+
+
+def test_heart_kidneys_bladder_and_brain_go(record: dict[str, Any]) -> None:
+    removed = [(region["organ"], region["volume_ml"]) for region in record["segmentation"]["removed"]]
+    assert {organ for organ, _ in removed} == {"heart", "bladder", "brain", "kidneys"}
+    # components of the independent conversion: heart 2725, bladder 1022, brain 515 voxels
+    voxel_ml = 4.6875**2 * 3.27 / 1000
+    assert sorted((v for _, v in removed), reverse=True)[:3] == pytest.approx(
+        [n * voxel_ml for n in (2725, 1022, 515)], rel=1e-6
+    )
+
+
+def test_methods_stand_side_by_side(record: dict[str, Any]) -> None:
+    methods = record["sensitivity"]["methods"]
+    assert methods["suv4.0"]["tmtv_ml"] == pytest.approx(record["patient"]["tmtv_ml"])
+    assert methods["suv2.5"]["tmtv_ml"] > methods["suv4.0"]["tmtv_ml"]
+    assert methods["max40"]["tmtv_ml"] >= methods["max41"]["tmtv_ml"] >= methods["max50"]["tmtv_ml"]
+    assert methods["mv2"]["tmtv_ml"] >= methods["mv3"]["tmtv_ml"]
+
+
+def test_the_case_is_whole(case: Path) -> None:
+    names = {path.name for path in case.iterdir()}
+    assert {"report.html", "report.pdf", "report.json", "report.csv", "mip.png", "lesions.nii.gz"} <= names
+    assert {path.name for path in case.parent.iterdir()} == {"case", "stdout.json"}
+    html = (case / "report.html").read_text(encoding="utf-8")
+    assert "STS_001" not in html and "http://" not in html.replace("http://www.w3.org", "")
