@@ -140,7 +140,7 @@ def check_corrections(series: PetSeries, decay: str) -> None:
 def note_intercept(series: PetSeries, notes: Notes) -> None:
     """Note a rescale intercept that is not zero, as the PET standard asks it to be."""
     if any(value not in (None, 0.0) for value in series.each(lambda header: number(header, 0x00281052))):
-        what = "Rescale Intercept (0028,1052) is not zero, as it must be in PET; it was applied"
+        what = "Rescale Intercept (0028,1052) is not zero, as it must be in PET"
         notes.add("SUV-W-INTERCEPT", what, WHERE, tags=("(0028,1052)",))
 
 

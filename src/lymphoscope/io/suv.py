@@ -168,7 +168,7 @@ def _per_slice(series: PetSeries, element: PrivateElement, says: _Units, notes: 
     """
     values = series.each(lambda header: as_number(private_texts(header, element)))
     if any(value is not None and math.isnan(value) for value in values):
-        what = f"the private factor {element.tag} is not a number in some slices; it was not used"
+        what = f"the private factor {element.tag} is not a number in some slices"
         notes.add("IO-W-HEADER", what, WHERE, tags=(element.tag,))
         return None
     usable = [value for value in values if value is not None and value > 0]
@@ -289,7 +289,7 @@ def _note_facts(facts: SuvFacts, timing: Timing, notes: Notes) -> None:
         message = unknown_tracer()
         notes.add(message.code, message.what, message.where, message.fix, message.tags)
     if timing.decay == "NONE" and len(set(timing.clocks.acquired)) > 1:
-        what = "decay was not corrected (0054,1102); slices where two beds overlap hold a mean of both"
+        what = "decay was not corrected (0054,1102), neither within nor between the beds"
         notes.add("SUV-W-NONE-OVERLAP", what, WHERE, tags=("(0054,1102)",))
     for fact in (facts.weight_kg, facts.height_m, facts.dose_bq, facts.half_life_s):
         if fact.problem is not None:
@@ -298,12 +298,10 @@ def _note_facts(facts: SuvFacts, timing: Timing, notes: Notes) -> None:
     if weight is None or height is None:
         return
     if facts.sex not in ("M", "F"):
-        what = "Patient's Sex (0010,0040) is neither M nor F; lean and ideal mass are the mean of both formulas"
+        what = "Patient's Sex (0010,0040) is neither M nor F"
         notes.add("SUV-W-SEX", what, WHERE, tags=("(0010,0040)",))
     if body.beyond_james(weight, height, facts.sex):
-        what = (
-            f"body mass index is {body.body_mass_index(weight, height):.1f} kg/m²; lean mass by James falls with weight"
-        )
+        what = f"body mass index is {body.body_mass_index(weight, height):.1f} kg/m², where James' lean mass falls"
         notes.add("SUV-W-LBM-JAMES-RANGE", what, WHERE, tags=("(0010,1030)", "(0010,1020)"))
 
 

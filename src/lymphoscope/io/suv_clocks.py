@@ -40,6 +40,7 @@ class Clocks:
         acquired: Acquisition of each slice, or None.
         frame_s: Actual Frame Duration of each slice, or None.
         frame_ref_s: Frame Reference Time of each slice, or None.
+        decay_factor: Decay Factor of each slice, or None; not a clock, but one can be had from it.
         stated: References the header states outright, by rule name, in order of precedence.
         series: Series Date and Time, or None.
         frame_start: The vendor's Frame Reference Time counts to the frame's start.
@@ -51,6 +52,7 @@ class Clocks:
     acquired: tuple[datetime | None, ...]
     frame_s: tuple[float | None, ...]
     frame_ref_s: tuple[float | None, ...]
+    decay_factor: tuple[float | None, ...]
     stated: Mapping[str, datetime]
     series: datetime | None
     frame_start: bool
@@ -107,6 +109,7 @@ def read_clocks(series: PetSeries, reference_given: bool, notes: Notes) -> Clock
         acquired=series.each(reader.acquisition),
         frame_s=series.each(lambda header: reader.seconds(header, 0x00181242, "Actual Frame Duration", least=1e-3)),
         frame_ref_s=series.each(lambda header: reader.seconds(header, 0x00541300, "Frame Reference Time", least=0.0)),
+        decay_factor=series.each(lambda header: number(header, 0x00541321)),
         stated=stated,
         series=at_series,
         frame_start=any(series.each(lambda header: made_by(header, "GE"))),
@@ -145,7 +148,7 @@ class _Reader:
         if offset is not None and self.zone is not None:
             moment += self.zone - offset
         elif offset is not None:
-            what = f"{name} names its time zone and the study (0008,0201) does not; its wall clock is used"
+            what = f"{name} names its time zone and the study (0008,0201) does not (its wall clock is used)"
             self.notes.add("IO-W-HEADER", what, WHERE, tags=("(0008,0201)",))
         return moment
 
@@ -187,4 +190,4 @@ class _Reader:
         return value / 1000
 
     def _unreadable(self, name: str) -> None:
-        self.notes.add("IO-W-HEADER", f"{name} cannot be read, and is taken as missing", WHERE)
+        self.notes.add("IO-W-HEADER", f"{name} cannot be read", WHERE)

@@ -165,10 +165,11 @@ def _weight(series: PetSeries, notes: Notes) -> float:
     value = series.same_number(WEIGHT, "Patient's Weight")
     _refuse_swap(series)
     if value is None or math.isnan(value) or value <= 0:
-        what = f"Patient's Weight (0010,1030) is {_state(value)}; SUV needs body weight"
-        raise LymphoscopeError("SUV-E-WEIGHT", what, WHERE, tags=("(0010,1030)",))
+        what = f"Patient's Weight (0010,1030) is {_state(value)}"
+        fix = "SUV needs body weight. Supply --weight-kg (recorded in the audit log) or correct the header."
+        raise LymphoscopeError("SUV-E-WEIGHT", what, WHERE, fix, ("(0010,1030)",))
     if value > 1000:
-        what = f"Patient's Weight (0010,1030) of {value:g} was read as grams: {value / 1000:g} kg"
+        what = f"Patient's Weight (0010,1030) of {value:g} was read as grams ({value / 1000:g} kg)"
         notes.add("SUV-W-WEIGHT-GRAMS", what, WHERE, tags=("(0010,1030)",))
         value /= 1000
     return _within(value, WEIGHT_KG, "SUV-E-WEIGHT-RANGE", "Patient's Weight (0010,1030)", "kg")
@@ -182,7 +183,7 @@ def _height(series: PetSeries, notes: Notes) -> float:
         what = f"Patient's Size (0010,1020) is {_state(value)}"
         raise LymphoscopeError("SUV-E-HEIGHT", what, WHERE, tags=("(0010,1020)",))
     if value > 3:
-        what = f"Patient's Size (0010,1020) of {value:g} was read as centimetres: {value / 100:g} m"
+        what = f"Patient's Size (0010,1020) of {value:g} was read as centimetres ({value / 100:g} m)"
         notes.add("SUV-W-HEIGHT-CM", what, WHERE, tags=("(0010,1020)",))
         value /= 100
     return _within(value, HEIGHT_M, "SUV-E-HEIGHT", "Patient's Size (0010,1020)", "m")
@@ -202,8 +203,9 @@ def _dose(series: PetSeries, notes: Notes) -> float:
     """Injected activity in Bq."""
     value = series.injected_number(DOSE, "Radionuclide Total Dose")
     if value is None or math.isnan(value) or value <= 0:
-        what = f"Radionuclide Total Dose (0018,1074) is {_state(value)}; SUV needs the injected activity"
-        raise LymphoscopeError("SUV-E-DOSE", what, WHERE, tags=("(0018,1074)",))
+        what = f"Radionuclide Total Dose (0018,1074) is {_state(value)}"
+        fix = "SUV needs the injected activity. Supply --dose-mbq (recorded in the audit log) or correct the header."
+        raise LymphoscopeError("SUV-E-DOSE", what, WHERE, fix, ("(0018,1074)",))
     if value < 1e4:
         what = f"Radionuclide Total Dose (0018,1074) of {value:g} was read as MBq"
         notes.add("SUV-W-DOSE-MBQ", what, WHERE, tags=("(0018,1074)",))
@@ -225,14 +227,12 @@ def _half_life(series: PetSeries, tracer: Tracer, notes: Notes) -> float:
                 f"Radionuclide Half Life (0018,1075) is {_state(value)} and no Radionuclide Code (0054,0300) is known"
             )
             raise LymphoscopeError("SUV-E-HALFLIFE", what, WHERE, tags=("(0018,1075)", "(0054,0300)"))
-        what = (
-            f"Radionuclide Half Life (0018,1075) is {_state(value)}; {nuclide.name}'s {nuclide.half_life_s:g} s is used"
-        )
+        what = f"Radionuclide Half Life (0018,1075) is {_state(value)} ({nuclide.name}: {nuclide.half_life_s:g} s)"
         notes.add("SUV-W-HALFLIFE-TABLE", what, WHERE, tags=("(0018,1075)",))
         return nuclide.half_life_s
     expected = nuclide or nuclide_by_half_life(value)
     if expected is None:
-        what = f"Radionuclide Half Life (0018,1075) of {value:g} s is that of no nuclide known here; it is used"
+        what = f"Radionuclide Half Life (0018,1075) of {value:g} s is that of no nuclide known here"
         notes.add("SUV-W-HALFLIFE", what, WHERE, tags=("(0018,1075)",))
         return value
     ratio = value / expected.half_life_s
@@ -241,7 +241,7 @@ def _half_life(series: PetSeries, tracer: Tracer, notes: Notes) -> float:
         raise LymphoscopeError("SUV-E-HALFLIFE", what, WHERE, "Correct the header.", tags=("(0018,1075)",))
     if abs(ratio - 1.0) > 0.01:
         hour = math.expm1(3600.0 * math.log(2) * (1 / expected.half_life_s - 1 / value))
-        what += f"; over one hour the latter would change SUV by {100 * hour:+.1f} %"
+        what += f" (over one hour it would change SUV by {100 * hour:+.1f} %)"
         notes.add("SUV-W-HALFLIFE", what, WHERE, tags=("(0018,1075)",))
     return value
 

@@ -29,7 +29,7 @@ def refuse_baked(baked: Collection[str], facts: SuvFacts, timing: Timing, overri
         LymphoscopeError: ``SUV-E-OVERRIDE``.
     """
     for name in sorted(replaced(facts, timing, overrides) & frozenset(baked)):
-        what = f"the values are SUV already, computed from the header's {_SPOKEN[name]}; another one cannot act"
+        what = f"the values are SUV already, computed from another {_SPOKEN[name]}"
         raise LymphoscopeError("SUV-E-OVERRIDE", what, WHERE)
 
 
@@ -42,8 +42,8 @@ def say_overrides(
         found = "nothing usable" if header is None else _shown(header)
         line = f"{name}: {found} in the header, {_shown(given)} given"
         said.append(line)
-        effect = "; SUV does not use it, the values being SUV already" if name in baked else ""
-        notes.add("SUV-W-OVERRIDE", line + effect, WHERE)
+        effect = " (SUV does not use it, the values being SUV already)" if name in baked else ""
+        notes.add("SUV-W-OVERRIDE", line + effect)
     return tuple(said)
 
 

@@ -29,7 +29,7 @@ LONGEST_UPTAKE_S = 6 * 3600.0
 USUAL_UPTAKE_MIN = (45.0, 110.0)
 """Own limits; the EANM prefers 55–75 minutes."""
 
-SERIES, BACK_COMPUTED, EARLIEST = "series", "back_computed", "earliest_acquisition"
+SERIES, BACK_COMPUTED, EARLIEST, DECAY_FACTOR = "series", "back_computed", "earliest_acquisition", "decay_factor"
 OVERRIDE, INJECTION = "override", "injection"
 
 
@@ -78,6 +78,9 @@ def find_reference(clocks: Clocks, half_life_s: float | None, notes: Notes) -> R
     first acquisition of all slices (a series filed again; also not used where a slice lacks its acquisition, for
     then this cannot be told). 4. Back-computed from acquisition, frame duration and Frame Reference Time, if all
     slices agree. 5. The first acquisition.
+
+    The Decay Factor (0054,1321) is a check and never chosen: where all slices have one beyond 1 and agree, the moment
+    it implies is among the candidates.
     """
     candidates = dict(clocks.stated)
     usable = list(candidates)
@@ -93,6 +96,9 @@ def find_reference(clocks: Clocks, half_life_s: float | None, notes: Notes) -> R
     if earliest is not None:
         candidates[EARLIEST] = earliest
         usable.append(EARLIEST)
+    by_factor = _by_decay_factor(clocks, half_life_s)
+    if by_factor is not None:
+        candidates[DECAY_FACTOR] = by_factor
     if not usable:
         return Reference(candidates=candidates)
     return Reference(candidates[usable[0]], usable[0], candidates, candidates[usable[0]])
@@ -122,13 +128,13 @@ def find_injection(clocks: Clocks, scanned: datetime | None, given: datetime | N
     if day is not None and clock is not None and abs((day - clock).total_seconds()) > CONFLICT_S:
         what = (
             f"Radiopharmaceutical Start DateTime (0018,1078) and Start Time (0018,1072) differ by "
-            f"{(day - clock).total_seconds():+.0f} s; the {'Time' if prefer_clock else 'DateTime'} is used"
+            f"{(day - clock).total_seconds():+.0f} s (the {'Time' if prefer_clock else 'DateTime'} is used)"
         )
         notes.add("SUV-W-INJ-CONFLICT", what, WHERE, tags=("(0018,1078)", "(0018,1072)"))
     if header is None:
         return Injection(None, "", None)
     if prefer_clock:
-        what = "the injection has a time (0018,1072) and no usable date; the last such time before the scan is used"
+        what = "the injection has a time (0018,1072) and no usable date"
         notes.add("SUV-W-INJ-DATE-ASSUMED", what, WHERE, tags=("(0018,1072)",))
     return Injection(header, "start_time" if prefer_clock else "start_datetime", header)
 
@@ -146,13 +152,15 @@ def note_candidates(reference: Reference, half_life_s: float | None, notes: Note
     if reference.moment is None:
         return
     found = ", ".join(f"{name} {moment:%Y-%m-%d %H:%M:%S}" for name, moment in reference.candidates.items())
-    notes.add("SUV-I-CANDIDATES", f"decay reference by {reference.source}; found: {found or 'no other'}", WHERE)
+    notes.add("SUV-I-CANDIDATES", f"decay reference by {reference.source}; found: {found or 'no other'}")
     for name, moment in reference.candidates.items():
         difference = (moment - reference.moment).total_seconds()
         if name in (EARLIEST, reference.source) or abs(difference) <= CONFLICT_S:
             continue
         change = 100 * relative_change(moment, reference.moment, half_life_s)
-        what = f"{name}:{difference:+.0f} s from {reference.source}, which is used; SUV would change by {change:+.1f} %"
+        what = (
+            f"{name}:{difference:+.0f} s from {reference.source}, which is used (SUV would change by {change:+.1f} %)"
+        )
         notes.add("SUV-W-REFTIME-CONFLICT", what, WHERE)
 
 
@@ -173,10 +181,27 @@ def _back_computed(clocks: Clocks, half_life_s: float | None, notes: Notes) -> d
     found.sort()
     spread = (found[-1] - found[0]).total_seconds()
     if spread > FRAME_TOLERANCE_S:
-        what = f"the decay reference computed back from Frame Reference Time (0054,1300) differs by {spread:.0f} s "
-        notes.add("SUV-W-FRT-INCONSISTENT", what + "between slices; it was not used", WHERE, tags=("(0054,1300)",))
+        what = f"decay references computed back from Frame Reference Time (0054,1300) differ by {spread:.0f} s"
+        notes.add("SUV-W-FRT-INCONSISTENT", what, WHERE, tags=("(0054,1300)",))
         return None
     return found[(len(found) - 1) // 2]
+
+
+def _by_decay_factor(clocks: Clocks, half_life_s: float | None) -> datetime | None:
+    """Reference that the Decay Factor implies: activity at the reference over the mean activity of the frame.
+
+    A factor of 1 in any slice is a default and no fact, for every frame decays.
+    """
+    if half_life_s is None:
+        return None
+    rate, found = math.log(2) / half_life_s, []
+    for acquired, frame_s, factor in zip(clocks.acquired, clocks.frame_s, clocks.decay_factor, strict=True):
+        if acquired is None or frame_s is None or factor is None or not 1.0 < factor < 1e3:
+            return None
+        after_s = math.log(factor) / rate - average_activity_s(frame_s, half_life_s)
+        found.append(acquired - timedelta(seconds=after_s))
+    agree = (max(found) - min(found)).total_seconds() <= FRAME_TOLERANCE_S
+    return sorted(found)[(len(found) - 1) // 2] if agree else None
 
 
 def _uptake_ok(injected: datetime | None, scanned: datetime | None) -> bool:

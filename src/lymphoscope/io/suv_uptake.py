@@ -118,7 +118,7 @@ def read_timing(
             Reference(injection.moment, INJECTION, stated, injection.header) if decay == "ADMIN" else Reference()
         )
     if reference.source == EARLIEST:
-        what = "the time decay was corrected to is taken to be the first acquisition, for want of a better one"
+        what = "no rule but the last gives the time decay was corrected to: it is taken to be the first acquisition"
         notes.add("SUV-W-REF-EARLIEST-ACQ", what, WHERE, tags=("(0008,0022)", "(0008,0032)"))
     note_candidates(reference, half_life_s, notes)
     return Timing(decay, clocks, reference, injection, scanned)
@@ -156,7 +156,9 @@ def check_uptake(timing: Timing, baked: bool, notes: Notes) -> None:
     if not code and not low <= uptake_s / 60 <= high:
         what = f"uptake is {uptake_s / 60:.1f} min, outside {low:g}–{high:g} min"
     if what:
-        notes.add("SUV-W-UPTAKE", what + ("; SUV was computed by the scanner" if baked else ""), WHERE, tags=_TIME_TAGS)
+        notes.add(
+            "SUV-W-UPTAKE", what + (" (SUV was computed by the scanner)" if baked else ""), WHERE, tags=_TIME_TAGS
+        )
 
 
 def _others(timing: Timing) -> str:
@@ -169,4 +171,4 @@ def _others(timing: Timing) -> str:
         for name, moment in timing.reference.candidates.items()
         if name != timing.reference.source
     ]
-    return f"; other times of the header would give: {', '.join(others)}" if others else ""
+    return f" (other times of the header would give: {', '.join(others)})" if others else ""

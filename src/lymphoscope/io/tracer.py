@@ -142,7 +142,7 @@ def unknown_tracer() -> Message:
     """The warning for a tracer that is not named."""
     return Message(
         "TRACER-W-UNKNOWN",
-        "Radiopharmaceutical (0018,0031) and its code do not name a tracer; taken to be FDG",
+        "Radiopharmaceutical (0018,0031) and its code do not name a tracer",
         "the PET series",
         tags=("(0018,0031)", "(0054,0304)"),
     )

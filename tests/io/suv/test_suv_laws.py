@@ -97,7 +97,7 @@ _KEYWORDS = [
     *("CorrectedImage", "RescaleIntercept", "Units", "SUVType", "DecayCorrection", "TimezoneOffsetFromUTC"),
     *("DecayCorrectionDateTime", "PatientBirthDate", "AcquisitionDateTime", "Radiopharmaceutical"),
     *("RadiopharmaceuticalStartDateTime", "RadiopharmaceuticalStartTime", "RadionuclideTotalDose"),
-    *("RadionuclideHalfLife",),
+    *("RadionuclideHalfLife", "DecayFactor"),
 ]
 _TEXTS = st.one_of(
     st.none(),

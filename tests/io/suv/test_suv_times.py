@@ -189,6 +189,21 @@ def test_rule_5_first_acquisition(pet_headers, missing):
     assert warned(result) == {"SUV-W-REF-EARLIEST-ACQ"}
 
 
+def test_decay_factor_is_a_check_and_never_chosen(pet_headers):
+    # GE: factor 1.01268 of a frame of 240 s that begins at the reference, as a real series has it
+    ge = {"Manufacturer": GE, "FrameReferenceTime": None, "ActualFrameDuration": "240000", "DecayFactor": "1.01268"}
+    agreeing = suv_factors(pet_headers(**ge)).audit
+    assert abs((agreeing.candidates["decay_factor"][0] - TEN).total_seconds()) < 0.1
+    later = suv_factors(pet_headers(**{**ge, "SeriesTime": "095000"}))
+    assert later.audit.t_ref_source == "series"
+    assert set(conflicts(later)) == {"decay_factor"}
+    for factor in ("1", "1.0", "0.9", "none", None):
+        found = suv_factors(pet_headers(**{**ge, "DecayFactor": lambda k, f=factor: f if k else "1.01268"}))
+        assert "decay_factor" not in found.audit.candidates
+    spread = suv_factors(pet_headers(**{**ge, "DecayFactor": lambda k: f"{1.0127 + k / 100}"}))
+    assert "decay_factor" not in spread.audit.candidates
+
+
 @pytest.mark.parametrize(("clock", "warns"), [("095900", False), ("095859", True)])
 def test_conflicts_of_more_than_a_minute_are_warned_of(pet_headers, clock, warns):
     result = suv_factors(pet_headers(SeriesTime=clock))
