@@ -138,3 +138,9 @@ class TestSplitForDisplay:
         mask = np.ones(suv.shape, bool)
         mask[:, :, 4] = False
         assert split(mask, suv).max() == 2
+
+
+def test_split_covers_a_region_thinner_than_three_voxels() -> None:
+    labels = np.ones((2, 1, 4), dtype=np.int32)
+    parts = split(labels, 2.5 + 0.01 * np.arange(8).reshape(2, 1, 4), h=2.0)
+    assert (parts == 1).all()

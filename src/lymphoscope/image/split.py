@@ -138,7 +138,9 @@ def _hills(suv: NDArray[np.float64], inside: Mask, h: float, connectivity: int) 
     ground = np.where(inside, suv, suv[inside].min() - 2 * abs(h) - 1.0)
     lowered = np.where(inside, ground - h, ground)
     tops = reconstruction(lowered, ground, footprint=structure)  # type: ignore[no-untyped-call]
-    summits = local_maxima(tops, footprint=structure) & inside  # type: ignore[no-untyped-call]
+    # local_maxima finds nothing in an array thinner than three voxels, hence the frame
+    framed = np.pad(tops, 1, constant_values=tops.min() - 1.0)
+    summits = local_maxima(framed, footprint=structure)[1:-1, 1:-1, 1:-1] & inside  # type: ignore[no-untyped-call]
     peaks, _ = ndimage.label(summits, structure)
     heights = ndimage.maximum(suv, peaks, index=np.arange(1, peaks.max() + 1))
     order = [int(k) + 1 for k in np.argsort(-np.asarray(heights), kind="stable")]
