@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import multiprocessing
 import os
@@ -31,7 +32,13 @@ SMALL_NEXT = {name: NEXT[name] for name in ("study.json", "run.json")}
 
 
 def _read(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in folder.iterdir()}
+    """What is in a case, images unpacked."""
+    return {p.name: _plain(p) for p in folder.iterdir()}
+
+
+def _plain(path: Path) -> bytes:
+    content = path.read_bytes()
+    return gzip.decompress(content) if path.name.endswith(".gz") else content
 
 
 def _hidden(folder: Path) -> list[str]:
@@ -93,7 +100,9 @@ def test_all_bytes_are_on_the_disk_before_the_name_is_given(out: Path, synced, m
 def test_same_content_gives_same_bytes(tmp_path: Path) -> None:
     write_case(tmp_path / "a", CASE)
     write_case(tmp_path / "b", CASE)
-    assert _read(tmp_path / "a") == _read(tmp_path / "b")
+    for name in CASE:
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        assert (tmp_path / "a" / name).read_bytes().startswith(b"\x1f\x8b") == name.endswith(".gz")
 
 
 def test_existing_case_is_replaced_only_with_force(out: Path) -> None:
@@ -263,7 +272,7 @@ def test_a_killed_run_is_mended_by_the_next(out: Path) -> None:
 
 
 def _read_visible(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in folder.iterdir() if not p.name.startswith(".")}
+    return {p.name: _plain(p) for p in folder.iterdir() if not p.name.startswith(".")}
 
 
 def test_a_really_killed_process_leaves_no_half_case_and_no_lock(tmp_path: Path) -> None:

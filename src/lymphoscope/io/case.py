@@ -15,6 +15,7 @@ import numpy as np
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.atomic import Claim, claim, draft
+from lymphoscope.io.gzipped import gzipped
 
 CASE_FILES = (
     "study.json",
@@ -49,7 +50,8 @@ class Case:
         """Write all files of the case and put them in place at once; what was there before goes when they stand.
 
         Args:
-            contents: Bytes by name, names from `CASE_FILES`.
+            contents: Bytes by name, names from `CASE_FILES`. What goes under a ``.gz`` name is given plain and
+                compressed here.
 
         Returns:
             The folder.
@@ -63,7 +65,7 @@ class Case:
                 raise KeyError(f"{name} is not a file of the case folder")
         with draft(self._held) as new:
             for name, content in contents.items():
-                (new / name).write_bytes(content)
+                (new / name).write_bytes(gzipped(content) if name.endswith(".gz") else content)
         return self.folder
 
 
