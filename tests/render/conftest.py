@@ -140,7 +140,7 @@ def segmentation(pet: Volume, labels: np.ndarray, balls: Sequence[Any]) -> tuple
 SERIES = (
     SeriesFact("1.2.3.4.1", "PT", "WB AC", 150, "pet", "attenuation-corrected, most slices"),
     SeriesFact("1.2.3.4.2", "CT", "CT WB", 225, "ct", "same frame of reference"),
-    SeriesFact("1.2.3.4.3", "PT", "WB NAC Doe follow up", 150, "", "no attenuation correction", "IO-W-NAC"),
+    SeriesFact("1.2.3.4.3", "PT", "WB NAC Quixano follow up", 150, "", "no attenuation correction", "IO-W-NAC"),
 )
 AUDIT = SuvAudit(
     branch="BQML/START", units="BQML", decay_correction="START", factor_min=2.4290298e-4, factor_max=2.4290298e-4,
@@ -157,7 +157,7 @@ WARNINGS = (
     Message("SEG-W-NOORGANS", "none was given"),
     Message("SUV-I-CANDIDATES", "2 times found"),
 )
-IDENTITY = Identity("DOE^JANE", "PID-0042", "19610402", "ACC-7718", "REFERRER^R")
+IDENTITY = Identity("QUIXANO^ZELDA", "PID-0042", "19610402", "ACC-7718", "REFERRER^R")
 
 
 @pytest.fixture(scope="session")
@@ -220,3 +220,11 @@ def known(report: Report, software: dict[str, Any], settings: dict[str, Any]) ->
     from lymphoscope.render.record import record  # noqa: PLC0415
 
     return record(report, software, settings)
+
+
+@pytest.fixture(scope="session")
+def drawn(report: Report, known: dict[str, Any]) -> Any:
+    """The pictures of the report."""
+    from lymphoscope.render.pictures import draw  # noqa: PLC0415
+
+    return draw(report, known)

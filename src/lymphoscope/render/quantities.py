@@ -318,6 +318,7 @@ def _tmtv(report: Report, segmentation: Segmentation, method: str, codes: Sequen
         "range_of": "doubtful" if span else None,
         "range_shown": shown.interval(span[0], span[1], "mL") if span else None,
         "range_wide": wide(span, _value(report.patient, "tmtv_ml")),
+        "rule": f"{segmentation.threshold}, conn. {segmentation.connectivity}, ≥ {segmentation.min_volume_ml:g} mL",
         "threshold": segmentation.threshold,
         "connectivity": segmentation.connectivity,
         "min_volume_ml": segmentation.min_volume_ml,

@@ -25,7 +25,7 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], f
         "columns": [{"text": c.removeprefix("#"), "number": c.startswith("#")} for c in columns],
         "rows": body[:ROWS],
         "foot": [_cell(cell) for cell in foot],
-        "more": f"{more} more rows are in lesions.csv and report.json." if more else "",
+        "more": f"{more} more rows are in report.csv and report.json." if more else "",
     }
 
 

@@ -149,8 +149,7 @@ def _under_tmtv(number: Record) -> list[dict[str, Any]]:
     lines = []
     if number["range"]:
         lines.append({"text": f"doubtful out/in {number['range_shown']}", "strong": number["range_wide"]})
-    rule = f"{number['threshold']}, conn. {number['connectivity']}, ≥ {number['min_volume_ml']:g} mL"
-    lines.append({"text": f"{number['method'].split('/')[0]}: {rule}", "strong": False})
+    lines.append({"text": f"{number['method'].split('/')[0]}: {number['rule']}", "strong": False})
     if number["stage"]:
         lines.append({"text": f"stage TMTV{number['stage']}", "strong": False})
     return lines
