@@ -305,6 +305,10 @@ def test_numbers_written_otherwise_are_the_same(pet_headers):
     assert np.array_equal(suv_factors(headers).factors, suv_factors(pet_headers()).factors)
 
 
+def test_activity_below_ten_thousand_is_mbq(pet_headers):
+    assert suv_factors(pet_headers(RadionuclideTotalDose="4999")).audit.dose_bq == 4999e6
+
+
 def test_several_injections(pet_headers):
     assert np.array_equal(suv_factors(pet_headers(items=2)).factors, suv_factors(pet_headers()).factors)
     headers = pet_headers(items=2)
