@@ -158,6 +158,7 @@ class Segmentation:
         import numpy as np  # noqa: PLC0415
 
         inside = self.candidates.labels[self.lesions.labels == lesion]
+        inside = inside[inside > 0]  # a lower threshold than the preselection's reaches beyond the candidate
         return int(np.bincount(inside).argmax()) if inside.size else 0
 
     def decision_of(self, region: int) -> Decision:
