@@ -255,6 +255,29 @@ def test_a_picture_needs_suv(report: Report, known: Record) -> None:
         mip_picture(scene(replace(volume, unit=Unit.BQ_ML), labels))
 
 
+def test_a_users_matplotlib_settings_change_nothing(plain: bytes) -> None:
+    import matplotlib as mpl  # noqa: PLC0415
+
+    odd = {
+        "font.size": 30, "font.family": "serif", "image.origin": "lower", "image.interpolation": "bilinear",
+        "image.cmap": "jet", "text.color": "red", "lines.linestyle": "--", "lines.marker": "o", "figure.dpi": 33,
+        "axes.facecolor": "red", "figure.autolayout": True, "savefig.bbox": "tight", "axes.titlepad": 40.0,
+    }  # fmt: skip
+    with mpl.rc_context(odd):
+        assert mip_picture(scene(*one_sided())) == plain
+
+
+def test_what_lies_in_a_hole_of_a_region_is_not_painted_over() -> None:
+    mask = np.zeros((9, 9), bool)
+    mask[1:8, 1:8] = True
+    mask[4, 4] = False
+    board = Board(110, 110)
+    board.regions(Box(10, 10, 90, 90), mask, "#56B4E9")
+    image = pixels(board.png())
+    assert (image[51:59, 51:59] == 255).all(), "the hole is as it was"
+    assert count(image, BLUE) > 70 * 4, "and the outside has its line"
+
+
 def test_text_on_a_picture_is_never_markup() -> None:
     board = Board(200, 40)
     board.text(5, 20, "$\\frac{1}{0}$ <b>", Ink(14))

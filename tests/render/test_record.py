@@ -173,6 +173,8 @@ def test_lesions_keep_their_candidate_number_status_and_centre(known: Record) ->
     assert known["lesions"][0]["shown"]["mtv_ml"] == "166.8"
     assert known["lesions"][0]["missing"] == {"axial_diameter_mm": "the CT does not cover it"}
     assert known["lesions"][2]["why"] == "looks like groin"
+    assert known["lesions"][0]["page_1"] == {"mtv_ml": "167 mL", "suvmax": "9.4"}
+    assert known["segmentation"]["removed"][0]["page_1"] == {"mtv_ml": "999 mL", "suvmax": "11.0"}
 
 
 def test_everything_not_counted_is_listed_with_its_rule(known: Record) -> None:
@@ -206,6 +208,7 @@ def test_rounding_does_not_hide_the_threshold(
     found = record(replace(base, findings=(finding,)), software, settings)
     row = found["lesions"][0]
     assert row["shown"] == {"mtv_ml": "2.996", "suvmax": "3.999", "tlg_g": "11.0"}
+    assert row["page_1"] == {"mtv_ml": "2.996 mL", "suvmax": "3.999"}
     assert row["near"] == ["mtv_ml within 5 % of the floor 3 mL", "suvmax within 5 % of the threshold 4"]
 
 

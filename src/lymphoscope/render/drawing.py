@@ -70,6 +70,7 @@ class Board:
     def __init__(self, width: int, height: int, paper: str = "white") -> None:
         self.width, self.height = width, height
         self._figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor=paper)
+        self._figure.set_layout_engine("none")  # whatever the user's settings ask for
         self._canvas: Any = FigureCanvasAgg(self._figure)
         self._over = self._axes(Box(0, 0, width, height))
         self._over.set_zorder(10)
@@ -115,12 +116,14 @@ class Board:
         if not mask.any():
             return
         inside = enlarged(mask, box.height, box.width)
-        line = ndimage.binary_dilation(inside, _disk(width))
-        case = ndimage.binary_dilation(line, _disk(1))
+        whole = ndimage.binary_fill_holes(inside)  # what lies in a hole stays visible
+        line = ndimage.binary_dilation(whole, _disk(width))
+        case = ndimage.binary_dilation(line, _disk(1)) & ~whole
+        line &= ~whole
         tint = np.zeros((box.height, box.width, 4))
         tint[case] = (0.0, 0.0, 0.0, 1.0)
         tint[line] = (*mpl.colors.to_rgb(colour), 1.0)
-        tint[inside, 3] = fill
+        tint[inside] = (*mpl.colors.to_rgb(colour), fill)
         self._axes(box).imshow(
             tint, aspect="auto", interpolation="nearest", origin="upper", resample=False,
             extent=(0.0, box.width, box.height, 0.0),

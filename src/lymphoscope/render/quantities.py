@@ -118,6 +118,7 @@ def _lesion(finding: Finding, decision: Decision | None, limits: Mapping[str, Se
     status = "doubtful" if decision is not None and decision.doubtful else finding.status
     numbers = flat((m for m in finding.measures if m.name not in _CENTROID), LESION_SHOWN, limits)
     centroid = {m.name: m.value for m in finding.measures if m.name in _CENTROID}
+    by_name = {m.name: m for m in finding.measures}
     return {
         "ai_probability": None,
         **numbers,
@@ -138,6 +139,11 @@ def _lesion(finding: Finding, decision: Decision | None, limits: Mapping[str, Se
         "actor": decision.actor if decision is not None else None,
         "organ": decision.organ or None if decision is not None else None,
         "overlap": decision.overlap if decision is not None else None,
+        "page_1": {
+            name: shown.measure(by_name[name], cutoffs=limits.get(name, ()), unit=name == "mtv_ml")
+            for name in ("mtv_ml", "suvmax")
+            if name in by_name
+        },
     }
 
 
@@ -163,6 +169,10 @@ def excluded(decision: Decision) -> dict[str, Any]:
             "volume_ml": shown.number(float(decision.volume_ml), "mL", detail=True),
             "suvmax": shown.number(float(decision.suvmax), "g/mL", detail=True),
             "overlap": shown.percent(decision.overlap, 1.0),
+        },
+        "page_1": {
+            "mtv_ml": shown.with_unit(float(decision.volume_ml), "mL"),
+            "suvmax": shown.number(float(decision.suvmax), "g/mL"),
         },
     }
 

@@ -178,9 +178,9 @@ def _glance(record: Record) -> list[dict[str, Any]]:
 
 
 def _brief(row: Record) -> dict[str, str]:
-    volume = row["shown"].get("mtv_ml") or row["shown"]["volume_ml"]
+    said = row["page_1"]
     where = row.get("site") or organ(row["organ"])
-    words = [f"{volume} mL", f"SUVmax {row['shown']['suvmax']}"]
+    words = [said.get("mtv_ml", shown.NONE), f"SUVmax {said.get('suvmax', shown.NONE)}"]
     if row["status"] == "doubtful":
         words.insert(0, "left out" if "action" in row else "counted")
     return {"name": f"{row['glyph']} {row['id']}", "text": ", ".join([where, *words] if where else words)}
