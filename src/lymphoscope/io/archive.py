@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -67,7 +66,7 @@ def unpacked(path: Path) -> Iterator[Path]:
     """
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, OverflowError):
+    except Exception:  # a garbled directory makes the library fail in many ways
         raise _unsafe("it is damaged, or one part of several") from None
     with archive, TemporaryDirectory(prefix="lymphoscope-") as folder:
         entries = _judged(archive)
@@ -97,18 +96,18 @@ def _danger(entry: zipfile.ZipInfo) -> str:
     """Why an entry must not be unpacked; empty when it may."""
     name = entry.filename.replace("\\", "/")
     parts = PurePosixPath(name).parts
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in parts or "\0" in name:
-        return "an entry points outside the archive"
-    if any(_DEVICES.fullmatch(part) for part in parts):
-        return "an entry is named like a device"
     kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        return "an entry is a link or a special file"
-    if entry.flag_bits & 0x1:
-        return "it is encrypted"
-    if name.lower().endswith(_NESTED) and not name.lower().endswith(".nii.gz"):
-        return "it holds another archive"
-    return ""
+    away = name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in parts or "\0" in name
+    nested = name.lower().endswith(_NESTED) and not name.lower().endswith(".nii.gz")
+    dangers = (
+        (not name, "an entry has no name"),
+        (away, "an entry points outside the archive"),
+        (any(_DEVICES.fullmatch(part) for part in parts), "an entry is named like a device"),
+        (kind not in (0, stat.S_IFREG, stat.S_IFDIR), "an entry is a link or a special file"),
+        (entry.flag_bits & 0x1, "it is encrypted"),
+        (nested, "it holds another archive"),
+    )
+    return next((reason for danger, reason in dangers if danger), "")
 
 
 def _extract(archive: zipfile.ZipFile, entries: list[zipfile.ZipInfo], folder: Path) -> None:
@@ -133,7 +132,9 @@ def _copy(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: 
                 out.write(piece)
     except OSError:
         raise LymphoscopeError("IO-E-WRITE", "the archive cannot be unpacked", "the temporary folder") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+    except LymphoscopeError:
+        raise
+    except Exception:  # decompressors fail in many ways on damaged data
         raise _unsafe("an entry is damaged or packed in an unknown way") from None
     return written
 

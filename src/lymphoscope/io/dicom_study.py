@@ -59,7 +59,8 @@ def dicom_study(
         wish: What the user asked for.
         notes: Takes warnings.
         progress: Told as ``reading PET`` and ``reading CT``.
-        ct_found: Where the CT is to be looked for, when the user gave another place.
+        ct_found: What lies where the CT is to be looked for, when the user gave another place; empty when the CT
+            comes from a file that is no DICOM.
 
     Raises:
         LymphoscopeError: Any fault of the input, by its code.
@@ -79,7 +80,7 @@ def dicom_study(
         volumes["ct"] = Volume(read_ct(ct_stack, notes, progress), ct_stack.geometry, Unit.HU)
         if pet.geometry.frame and ct_stack.geometry.frame and pet.geometry.frame != ct_stack.geometry.frame:
             notes.add("GEO-W-FRAME", "PET and CT have different frames of reference")
-    else:
+    elif ct_found is None:
         _note_no_ct(series, notes)
     note_grid(pet, factors.patient.height_m, notes)
     note_values(pet, notes)
@@ -154,7 +155,7 @@ def _laid(series: Series) -> Stack:
 def _pick_ct(told: Told, pet: Series, wanted: str | None, elsewhere: Found | None) -> Series | None:
     if elsewhere is None:
         return choose_ct(told, pet, wanted)
-    if not elsewhere.headers:  # the CT comes as NIfTI
+    if not elsewhere.headers and not elsewhere.nifti:  # nothing to choose among: the CT does not come as DICOM
         return None
     others = Told(gather(elsewhere.headers))
     ct = choose_ct(others, pet, wanted)

@@ -108,7 +108,9 @@ def _study(place: _Place, options: LoadOptions, notes: Notes, progress: Progress
         return dicom_study(found, wish, notes, progress)
     if is_nifti(options.ct):
         study = dicom_study(found, wish, notes, progress, Found((), (), 0, 0))
-        return replace(study, volumes={**study.volumes, "ct": read_nifti_ct(options.ct, notes)})
+        ct = read_nifti_ct(options.ct, notes)
+        fact = SeriesFact("", "CT", "NIfTI", ct.geometry.shape[0], "ct", "given by the user")
+        return replace(study, volumes={**study.volumes, "ct": ct}, series=(*study.series, fact))
     with _opened(options.ct) as elsewhere:
         return dicom_study(found, wish, notes, progress, _found(elsewhere, notes, progress))
 

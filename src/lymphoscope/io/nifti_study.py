@@ -19,6 +19,7 @@ from lymphoscope.io.layouts import Layout, find_layout
 from lymphoscope.io.nifti import read_nifti
 from lymphoscope.io.pixels import AIR_HU
 from lymphoscope.io.suv import SuvOverrides
+from lymphoscope.io.suv_facts import HEIGHT_M, WEIGHT_KG
 from lymphoscope.io.warn import BODY_SUV, note_grid, note_values
 
 
@@ -44,13 +45,14 @@ def nifti_study(layout: Layout, declared: bool, overrides: SuvOverrides, notes: 
         volumes["ct"] = read_nifti_ct(layout.ct, notes)
     else:
         notes.add("IO-W-NOCT", "there is no CT")
+    given = _given(overrides, notes)
     patient = Patient(sex=overrides.sex, weight_kg=overrides.weight_kg, height_m=overrides.height_m)
     note_grid(pet, patient.height_m, notes)
     note_values(pet, notes)
     return Study(
         volumes=volumes,
         patient=patient,
-        suv=_audit(patient),
+        suv=_audit(patient, given),
         series=tuple(_fact(volumes[role], role, layout) for role in volumes),
         uid_hash=_content_hash(layout.pet),
         messages=tuple(notes),
@@ -98,7 +100,27 @@ def _filled_body(suv: Array) -> NDArray[np.bool_]:
     )
 
 
-def _audit(patient: Patient) -> SuvAudit:
+def _given(overrides: SuvOverrides, notes: Notes) -> tuple[str, ...]:
+    """Record the facts the user gave.
+
+    Raises:
+        LymphoscopeError: ``SUV-E-WEIGHT-RANGE`` or ``SUV-E-HEIGHT`` for a body that cannot be.
+    """
+    if overrides.weight_kg is not None and not WEIGHT_KG[0] <= overrides.weight_kg <= WEIGHT_KG[1]:
+        raise LymphoscopeError("SUV-E-WEIGHT-RANGE", f"a body weight of {overrides.weight_kg:g} kg is impossible")
+    if overrides.height_m is not None and not HEIGHT_M[0] <= overrides.height_m <= HEIGHT_M[1]:
+        raise LymphoscopeError("SUV-E-HEIGHT", f"a height of {overrides.height_m:g} m is impossible")
+    lines = []
+    for name, value in vars(overrides).items():
+        if value is not None:
+            used = name in ("weight_kg", "height_m", "sex")
+            effect = "" if used else " (SUV does not use it, the values being SUV already)"
+            lines.append(f"{name}: nothing in the header, {value} given")
+            notes.add("SUV-W-OVERRIDE", lines[-1] + effect)
+    return tuple(lines)
+
+
+def _audit(patient: Patient, given: tuple[str, ...]) -> SuvAudit:
     multipliers = {}
     if patient.weight_kg and patient.height_m:
         multipliers = suv_multipliers(patient.weight_kg, patient.height_m, patient.sex)
@@ -108,6 +130,7 @@ def _audit(patient: Patient) -> SuvAudit:
         height_m=patient.height_m,
         sex=patient.sex,
         multipliers=multipliers,
+        overrides=given,
     )
 
 
