@@ -182,6 +182,10 @@ def make_report() -> Callable[..., Report]:
                 "liver": Measures((
                     Measure("mean", 2.3, "g/mL", "sphere 30 mm"), Measure("sd", 0.21, "g/mL"),
                     Measure("max", 2.9, "g/mL"), Measure("n", 65), Measure("cv", 0.09),
+                        Measure("volume_ml", 14.1, "mL"),
+                        Measure("centre_l_mm", 160.0, "mm"),
+                        Measure("centre_p_mm", 130.0, "mm"),
+                        Measure("centre_s_mm", 420.0, "mm"),
                 )),
                 "blood_pool": Measures((Measure.missing("mean", "the aorta was not found", "g/mL"),)),
             },

@@ -180,6 +180,16 @@ def test_key_slices_are_the_largest_the_hottest_and_every_doubtful(drawn: Pictur
     assert set(drawn.removed) == {1, 3, 4, 7}
 
 
+def test_the_place_of_a_reference_organ_can_be_confirmed(drawn: Pictures) -> None:
+    assert [picture.name for picture in drawn.references] == ["reference-liver.png"]
+    assert drawn.references[0].caption == "Reference liver: SUVmean 2.30; circle of the region's volume"
+    tile = pixels(drawn.references[0].png)[30:, 356 : 356 + 330]
+    red = (tile == (204, 0, 0)).all(axis=-1)
+    row, column = red.sum(axis=1).argmax(), red.sum(axis=0).argmax()
+    around = tile[row - 10 : row + 10, column - 10 : column + 10, 0]
+    assert np.median(around) == pytest.approx(255 * (1 - 0.23), abs=6), "in the liver, SUV 2.3 of 10"
+
+
 def test_without_a_ct_there_is_the_pet_clean_and_outlined(
     make_report: Callable[..., Report], known: Record, drawn: Pictures
 ) -> None:
@@ -234,7 +244,7 @@ def test_the_ct_window_suits_the_place(hounsfield: float, name: str) -> None:
     labels = np.zeros((6, 6, 6), np.int32)
     labels[2:4, 2:4, 2:4] = 3
     ct = Volume(np.full((12, 12, 12), hounsfield, np.float32), Geometry.axial((12, 12, 12), (2.5, 2.5, 2.5)), Unit.HU)
-    assert ct_window(ct, grid, labels, 3) == name
+    assert ct_window(ct, grid, labels == 3) == name
 
 
 def test_the_refused_picture_is_grey_and_has_the_patients_proportions() -> None:

@@ -14,11 +14,13 @@ from scipy import ndimage
 
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.measure import Report, Segmentation
+from lymphoscope.core.shown import NONE
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, Volume
 from lymphoscope.image.projections import View, axial, axial_points, layout, mip
 from lymphoscope.render.drawing import COLOUR, INCLUDED, REMOVED, Board, Box, Ink
 from lymphoscope.render.mip_picture import GREY, UNSEEN, Region, Scene, mip_picture
+from lymphoscope.render.words import organ
 
 KEY_SLICES = 8
 THUMBNAILS = 24
@@ -67,16 +69,22 @@ class Pictures:
     Attributes:
         mip: The picture of page 1, or None where nothing could be read.
         slices: Key slices.
+        references: Slices through the reference organs.
         removed: Thumbnails by region number.
     """
 
     mip: Picture | None = None
     slices: tuple[Picture, ...] = ()
+    references: tuple[Picture, ...] = ()
     removed: Mapping[int, Picture] = field(default_factory=lambda: MappingProxyType({}))
 
     def __iter__(self) -> Iterator[Picture]:
         """Iterate over all of them."""
-        yield from (picture for picture in (self.mip, *self.slices, *self.removed.values()) if picture is not None)
+        yield from (
+            picture
+            for picture in (self.mip, *self.references, *self.slices, *self.removed.values())
+            if picture is not None
+        )
 
 
 def draw(report: Report, record: Mapping[str, Any], window: float = WINDOW) -> Pictures:
@@ -97,6 +105,7 @@ def draw(report: Report, record: Mapping[str, Any], window: float = WINDOW) -> P
     return Pictures(
         Picture("mip.png", mip_picture(scene), _mip_words(record)),
         tuple(_key_slice(scene, report.study.ct, row, hottest[row["region"]]) for row in _key_rows(record, hottest)),
+        tuple(_references(scene, report.study.ct, record["reference"])),
         MappingProxyType(
             {
                 row["region"]: _thumbnail(scene, row, hottest[row["region"]])
@@ -182,33 +191,73 @@ def _mip_words(record: Mapping[str, Any]) -> str:
 
 
 def _key_slice(scene: Scene, ct: Volume | None, row: Mapping[str, Any], voxel: tuple[int, int, int]) -> Picture:
-    geometry = scene.pet.geometry
-    pet = axial(scene.pet.array, geometry, voxel)
-    mask = axial(scene.labels == row["region"], geometry, voxel)
-    tiles = _Tiles(geometry, voxel, 3 if ct is not None else 2, _body(pet, mask, geometry, scene.window))
-    board = Board(*tiles.size)
-    colour = COLOUR.get(row["status"], INCLUDED)
-    tiles.picture(board, tiles.count - 2, f"PET SUVbw 0–{scene.window:g}", pet, (0.0, scene.window))
-    if ct is None:
-        tiles.picture(board, 1, "outlined", pet, (0.0, scene.window))
-    else:
-        width, level = CT_WINDOWS[name := ct_window(ct, geometry, scene.labels, row["region"])]
-        hounsfield, shades = ct_on_slice(ct, geometry, voxel, tiles.part), (level - width / 2, level + width / 2)
-        tiles.start(board, 0, f"CT HU {width:g}/{level:g} {name}".replace("-", "−"))
-        tiles.start(board, 2, "SUVbw 50 % on HU")
-        for tile in (0, 2):
-            board.picture(tiles.box(tile), hounsfield, shades, "gray")
-        board.picture(tiles.box(2), pet[tiles.part], (0.0, scene.window), "hot", 0.5)
-    board.regions(tiles.box(tiles.count - 1), mask[tiles.part], colour, width=2)
-    tiles.finish(board)
+    inside = scene.labels == row["region"]
+    name = "soft tissue" if ct is None else ct_window(ct, scene.pet.geometry, inside)
+    mask = axial(inside, scene.pet.geometry, voxel)
+    png = _slices(scene, ct, voxel, _Outline(mask, COLOUR.get(row["status"], INCLUDED), name))
     size = row["shown"].get("mtv_ml") or row["shown"].get("volume_ml")
     words = f"{row['glyph']} {row['id']} {row['word']}: {size} mL, SUVmax {row['shown']['suvmax']}"
-    where = row.get("site") or (row.get("organ") or "").replace("_", " ")
+    where = row.get("site") or organ(row.get("organ"))
     seen = "axial PET, clean and outlined," if ct is None else "axial CT, PET and both fused"
     alt = (
         f"{row['id']}, {row['word']}: {seen} through its hottest voxel, cross-hair there, patient's right at the left."
     )
-    return Picture(f"slice-{row['id']}.png", board.png(), alt, f"{words}{', ' + where if where else ''}")
+    return Picture(f"slice-{row['id']}.png", png, alt, f"{words}{', ' + where if where else ''}")
+
+
+def _references(scene: Scene, ct: Volume | None, found: Mapping[str, Any]) -> Iterator[Picture]:
+    """A slice through the middle of each reference region, so that its place can be confirmed."""
+    geometry = scene.pet.geometry
+    for name, block in sorted(found.items()):
+        centre = [block.get(key) for key in ("centre_l_mm", "centre_p_mm", "centre_s_mm")]
+        if any(not isinstance(place, int | float) for place in centre):
+            continue
+        index = np.rint(geometry.to_index(centre)).astype(int)
+        if (index < 0).any() or (index >= geometry.shape).any():
+            continue
+        voxel = (int(index[0]), int(index[1]), int(index[2]))
+        alt = f"Axial slice through the reference region of the {organ(name)}, cross-hair at its middle."
+        words = f"Reference {organ(name)}: SUVmean {block['shown'].get('mean', NONE)}; circle of the region's volume"
+        outline = _Outline(_disc(geometry, voxel, block.get("volume_ml") or 0.0), "#FFFFFF", "soft tissue")
+        yield Picture(f"reference-{name}.png", _slices(scene, ct, voxel, outline), alt, words)
+
+
+def _disc(geometry: Geometry, voxel: tuple[int, int, int], volume_ml: float) -> NDArray[np.bool_]:
+    """The middle section of a sphere of a volume, on the axial slice through a voxel."""
+    laid = layout(geometry)
+    _, back, across = laid.place(voxel, geometry.shape)
+    rows, columns = (np.arange(geometry.shape[axis]) for axis in laid.order[1:])
+    square = ((rows - back)[:, None] * laid.spacing[1]) ** 2 + ((columns - across)[None, :] * laid.spacing[2]) ** 2
+    return np.asarray(square <= (3000.0 * volume_ml / (4 * np.pi)) ** (2 / 3))
+
+
+@dataclass(frozen=True, eq=False)
+class _Outline:
+    mask: Array
+    colour: str
+    ct_window: str
+
+
+def _slices(scene: Scene, ct: Volume | None, voxel: tuple[int, int, int], outline: _Outline) -> bytes:
+    """CT, PET and both fused, or the PET twice; the last tile with the outline."""
+    geometry = scene.pet.geometry
+    pet = axial(scene.pet.array, geometry, voxel)
+    tiles = _Tiles(geometry, voxel, 3 if ct is not None else 2, _body(pet, outline.mask, geometry, scene.window))
+    board = Board(*tiles.size)
+    tiles.picture(board, tiles.count - 2, f"PET SUVbw 0–{scene.window:g}", pet, (0.0, scene.window))
+    if ct is None:
+        tiles.picture(board, 1, "outlined", pet, (0.0, scene.window))
+    else:
+        width, level = CT_WINDOWS[outline.ct_window]
+        hounsfield, shades = ct_on_slice(ct, geometry, voxel, tiles.part), (level - width / 2, level + width / 2)
+        tiles.start(board, 0, f"CT HU {width:g}/{level:g} {outline.ct_window}".replace("-", "−"))
+        tiles.start(board, 2, "SUVbw 50 % on HU")
+        for tile in (0, 2):
+            board.picture(tiles.box(tile), hounsfield, shades, "gray")
+        board.picture(tiles.box(2), pet[tiles.part], (0.0, scene.window), "hot", 0.5)
+    board.regions(tiles.box(tiles.count - 1), outline.mask[tiles.part], outline.colour, width=2)
+    tiles.finish(board)
+    return board.png()
 
 
 def _body(pet: Array, mask: Array, geometry: Geometry, window: float) -> tuple[slice, slice]:
@@ -217,15 +266,15 @@ def _body(pet: Array, mask: Array, geometry: Geometry, window: float) -> tuple[s
     spacing = layout(geometry).spacing[1:]
     cuts = []
     for axis in (0, 1):
-        places = np.flatnonzero(seen.any(axis=1 - axis))
+        places = np.flatnonzero(seen.any(axis=1 - axis)) if seen.any() else np.array([0, seen.shape[axis] - 1])
         border = int(np.ceil(20.0 / spacing[axis]))
         cuts.append(slice(max(0, int(places[0]) - border), min(seen.shape[axis], int(places[-1]) + 1 + border)))
     return cuts[0], cuts[1]
 
 
-def ct_window(ct: Volume, geometry: Geometry, labels: Array, region: int) -> str:
+def ct_window(ct: Volume, geometry: Geometry, region: Array) -> str:
     """Which CT window suits a region, by the median HU at its voxels."""
-    voxels = np.argwhere(labels == region)
+    voxels = np.argwhere(region)
     index = ct.geometry.to_index(geometry.to_lps(voxels))
     values = ndimage.map_coordinates(
         ct.values(Unit.HU), index.T, order=1, mode="constant", cval=_AIR, output=np.float32

@@ -49,7 +49,7 @@ def section(letter: str, title: str, *tables: Block, texts: Sequence[str] = (), 
 def measured_sections(record: Record, pictures: Pictures) -> list[Block]:
     """Sections A to J of a measured study."""
     return [
-        _gates(record),
+        _gates(record, pictures),
         _lesions(record, pictures),
         _slices(pictures),
         _removed(record, pictures),
@@ -71,7 +71,7 @@ def refused_sections(record: Record) -> list[Block]:
     ]
 
 
-def _gates(record: Record) -> Block:
+def _gates(record: Record, pictures: Pictures) -> Block:
     suv, pet, codes = record["suv"], record["input"]["pet"], {m["code"] for m in record["messages"]}
     rows = [*_activity_facts(suv), *_scan_facts(pet)]
     gates = [
@@ -91,6 +91,7 @@ def _gates(record: Record) -> Block:
         _candidates(suv),
         _reference(record, codes),
         series(record),
+        figures=[figure(p) for p in pictures.references],
     )
 
 
