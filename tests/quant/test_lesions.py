@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from lymphoscope.core.study import Patient
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.image.phantom import digital_phantom, gaussian_blob
+from lymphoscope.io.nifti import read_nifti
 from lymphoscope.quant.grey_levels import TextureSettings
 from lymphoscope.quant.lesions import (
     LesionOptions,
@@ -405,3 +407,25 @@ def test_texture_settings_stand_beside_the_numbers() -> None:
     assert lesion["ibsi_TU9B_cm_joint_entr"].value == 0  # one grey level
     assert lesion["ibsi_NI2N_cm_corr"].value is None
     assert lesion["ibsi_NI2N_cm_corr"].why == "not defined for these values"
+
+
+@pytest.mark.shared
+def test_a_real_tumour_has_the_numbers_its_readme_gives(shared: Path) -> None:
+    """GE whole-body scan, reader's contour: 366.1 mL, SUVmax 7.91; the same cropped, prepared by others."""
+    folder, crop = shared / "wb_pet_ge_sts001", shared / "sts_fdg_petct" / "nifti" / "STS_001"
+    found = []
+    for image, contour in (("suvbw", "gtv_mass"), ("PET_image", "PET_mask")):
+        at = folder if image == "suvbw" else crop
+        suv = read_nifti(at / f"{image}.nii.gz", Unit.SUV_BW)
+        drawn = read_nifti(at / f"{contour}.nii.gz", Unit.LABEL)
+        mask = LesionMask((drawn.array > 0).astype(np.int32), suv.geometry, "reader")
+        found.append(lesion_measures(suv, mask, 1, LesionOptions(liver_mean=2.0)))
+    whole, cropped = found
+    assert whole.value("mtv_ml") == pytest.approx(366.1, abs=0.05)
+    assert whole.value("suvmax") == pytest.approx(7.91, abs=0.005)
+    assert all(m.value is not None for m in whole)
+    # the crop was scaled by other factors (3e-5) and rounded; only resampled texture depends on the field
+    for m in whole:
+        if m.name.startswith(("ibsi_", "centroid_")):
+            continue
+        assert m.value == pytest.approx(cropped.value(m.name), rel=1e-4, abs=3e-4), m.name

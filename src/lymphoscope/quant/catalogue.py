@@ -265,6 +265,7 @@ def reference_page() -> str:
         "",
         "Every number that Lymphoscope reports. All are computed on the PET's own grid, except features marked",
         "“resampled”, which are computed on a 4 mm grid. A number that cannot be given is null with a reason, never 0.",
+        "How right and how fast they are: [benchmarks](benchmarks-quantities.md).",
         "Made from `lymphoscope.quant.catalogue`; do not edit.",
     ]
     titles = {
