@@ -13,7 +13,7 @@ from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.measure import Measure, Measures, Report
 from lymphoscope.core.study import Identity, SeriesFact
 from lymphoscope.core.volume import LesionMask
-from lymphoscope.render.quantities import doubt_range, region_id, threshold_of, wide
+from lymphoscope.render.quantities import doubt_range, fixed_threshold, region_id, wide
 from lymphoscope.render.record import in_order, mask_sha256, record, refusal_record, uid_hash
 
 Record = dict[str, Any]
@@ -273,9 +273,27 @@ def test_a_refused_report_is_no_record(report: Report, software: Record, setting
         record(replace(report, segmentation=None), software, settings)
 
 
-def test_thresholds_are_read_from_their_words(report: Report) -> None:
-    segmentation = report.segmentation
-    assert segmentation is not None
-    assert threshold_of(segmentation) == 4.0
-    assert threshold_of(replace(segmentation, threshold="41 % of SUVmax")) is None
+@pytest.mark.parametrize(
+    ("words", "at", "inclusive"),
+    [
+        ("SUV ≥ 4.0", 4.0, True),
+        ("SUV ≥ 2.5", 2.5, True),
+        ("SUV > 2.91 = SUL > 2.17 (SUVmax of liver)", 2.91, False),
+        ("SUV ≥ 0.41 × SUVmax of the lesion", None, True),
+        ("SUV ≥ 0.15 × mean of the lesion's 70% core + background", None, True),
+        ("SUV ≥ 41 % of SUVmax", None, True),
+        ("suv4.0 if SUVpeak > 8, else mv3 if background > 0.8, else mv2", None, True),
+        ("steepest slope between 0.3 and 0.7 × SUVmax of the lesion", None, True),
+    ],
+)
+def test_only_a_threshold_common_to_all_lesions_is_fixed(
+    report: Report, words: str, at: float | None, inclusive: bool
+) -> None:
+    assert report.segmentation is not None
+    found = fixed_threshold(replace(report.segmentation, threshold=words))
+    assert (found.at if found else None) == at
+    assert found is None or found.inclusive is inclusive
+
+
+def test_regions_are_named_by_their_number() -> None:
     assert region_id(7) == "L07" and region_id(123) == "L123"

@@ -42,10 +42,17 @@ def region_id(region: int) -> str:
     return f"L{region:02d}"
 
 
-def threshold_of(segmentation: Segmentation) -> float | None:
-    """The fixed SUV threshold, g/mL, where the method has one."""
-    found = re.search(r"SUV\s*(?:≥|>=)\s*(\d+(?:\.\d+)?)", segmentation.threshold)
-    return float(found.group(1)) if found else None
+_FIXED = re.compile(r"^SUV\s*(≥|>=|>)\s*(\d+(?:\.\d+)?)(?![\d.])(?!\s*(?:×|%|\*))")
+"""A threshold that is the same for all lesions, at the beginning of its words; not ``SUV ≥ 0.41 × SUVmax``."""
+
+
+def fixed_threshold(segmentation: Segmentation) -> CutOff | None:
+    """The SUV threshold, g/mL, where the method has one that is the same for all lesions."""
+    found = _FIXED.search(segmentation.threshold)
+    if not found:
+        return None
+    at = float(found.group(2))
+    return CutOff(at, inclusive=found.group(1) != ">", name=f"the threshold {at:g}")
 
 
 def entry(measure: Measure, cutoffs: Sequence[CutOff] = (), detail: bool = True) -> dict[str, Any]:
@@ -106,10 +113,10 @@ def definitions(report: Report) -> dict[str, dict[str, str | None]]:
 
 def lesions(report: Report, segmentation: Segmentation) -> list[dict[str, Any]]:
     """One entry a lesion, in the report's order."""
-    threshold = threshold_of(segmentation)
+    threshold = fixed_threshold(segmentation)
     limits = {"mtv_ml": (CutOff(segmentation.min_volume_ml, name=f"the floor {segmentation.min_volume_ml:g} mL"),)}
     if threshold is not None:
-        limits["suvmax"] = (CutOff(threshold, name=f"the threshold {threshold:g}"),)
+        limits["suvmax"] = (threshold,)
     decisions = {decision.region: decision for decision in segmentation.decisions}
     return [_lesion(finding, decisions.get(finding.region), limits) for finding in report.findings]
 

@@ -271,11 +271,12 @@ def _scrubbed(text: str, identity: Identity) -> str:
 def _segmentation(segmentation: Segmentation) -> dict[str, Any]:
     out = [d for d in segmentation.decisions if not d.counted]
     removed = [d for d in out if not d.doubtful]
+    threshold = quantities.fixed_threshold(segmentation)
     apart = [d for d in removed if d.organ in ("marrow", "spleen")]
     return {
         "method": segmentation.method,
         "threshold": segmentation.threshold,
-        "threshold_suv": quantities.threshold_of(segmentation),
+        "threshold_suv": None if threshold is None else threshold.at,
         "min_volume_ml": segmentation.min_volume_ml,
         "connectivity": segmentation.connectivity,
         "stages": quantities.stages(segmentation),
