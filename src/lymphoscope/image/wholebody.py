@@ -23,14 +23,15 @@ from lymphoscope.image.wholebody_growth import Grown, grow, lookalikes
 from lymphoscope.image.wholebody_gut import brown_fat, colon, small_bowel, ureters
 from lymphoscope.image.wholebody_lesions import Disease, draw_disease, retuned
 from lymphoscope.image.wholebody_organs import organs as paint_organs
-from lymphoscope.image.wholebody_outline import Build, outline
+from lymphoscope.image.wholebody_outline import Build, inner_fat, outline
 from lymphoscope.image.wholebody_physics import (
     SCANNERS,
     Acquisition,
+    Imaging,
     Scanner,
     blurred,
+    cold_band,
     draw_acquisition,
-    mean_over_breath,
     noisy,
     onto,
     pet_grid,
@@ -55,6 +56,7 @@ PHYSIOLOGICAL_NAMES: Mapping[int, str] = {**{v: k for k, v in CODE.items()}, OTH
 
 LESION_SUV = 4.0
 _HALO_SUV = 2.0
+_TURNS = 5
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class WholeBodySettings:
         arms_up: Arms beside the head.
         whole_head: Scan to the vertex even where the organ map was cut.
         scanner: Name in `SCANNERS`.
+        acquisition: The whole scan, in place of a drawn one.
         condition: What makes normal uptake what it is.
         with_ct: Make a CT.
         with_lookalikes: Add findings that are neither normal nor lymphoma.
@@ -82,6 +85,7 @@ class WholeBodySettings:
     arms_up: bool | None = None
     whole_head: bool | None = None
     scanner: str | None = None
+    acquisition: Acquisition | None = None
     condition: Condition | None = None
     with_ct: bool = True
     with_lookalikes: bool = True
@@ -127,6 +131,7 @@ class _Patient:
     found: list[str]
     weight_kg: float
     height_m: float
+    whole_head: bool
 
 
 def whole_body(organs: OrganMap, draw: np.random.Generator | int, settings: WholeBodySettings | None = None) -> Phantom:
@@ -147,6 +152,7 @@ def whole_body(organs: OrganMap, draw: np.random.Generator | int, settings: Whol
     normal = activity(body, patient.levels, draw)
     scanner = _scanner(settings, draw)
     acquisition, dose = draw_acquisition(scanner, patient.weight_kg, patient.condition.uptake_min, draw)
+    acquisition = settings.acquisition or acquisition
     disease, grown = _disease(patient, normal, acquisition, draw)
     factor = settle(normal, body, grown.tlg, patient.weight_kg)
     normal = normal * np.float32(factor)
@@ -155,9 +161,10 @@ def whole_body(organs: OrganMap, draw: np.random.Generator | int, settings: Whol
     else:
         grown.truth = normal
     grid = pet_grid(frame, scanner)
-    moving = _moving(body, grown)
-    clean = onto(_imaged(grown.truth, moving, acquisition, frame), frame.geometry, grid)
-    bare = onto(_imaged(normal, moving, acquisition, frame), frame.geometry, grid)
+    ct_facts = draw_ct(settings.ct_voxel, draw)
+    imaging = _imaging(body, acquisition, ct_facts.shift_mm, draw)
+    clean = onto(imaging.of(grown.truth), frame.geometry, grid)
+    bare = onto(imaging.of(normal), frame.geometry, grid)
     lost = np.float32(1.0 - patient.condition.extravasation)
     clean, bare = clean * lost, bare * lost
     depth = onto(body.depth, frame.geometry, grid)
@@ -165,9 +172,10 @@ def whole_body(organs: OrganMap, draw: np.random.Generator | int, settings: Whol
     masks = _truth_masks(grown, pet, clean, bare, grid, frame)
     normal_map = _physiological(body, normal, bare, grid, masks["objects"].labels > 0)
     _displace(body, grown)
-    ct_facts = draw_ct(settings.ct_voxel, draw)
     ct = ct_volume(ct_number(body, ct_facts, draw), body, ct_facts, draw) if settings.with_ct else None
     facts = _facts(patient, disease, grown, acquisition, dose)
+    low, high = (float(np.interp(z, frame.z, frame.u)) for z in frame.fov)
+    facts.update(u_low=low, u_high=high, whole_head=patient.whole_head)
     facts.update(closure_factor=factor, ct_shift_mm=ct_facts.shift_mm, ct_enhanced=ct_facts.enhanced)
     return Phantom(
         Volume(pet, grid, Unit.SUV_BW), Volume(clean, grid, Unit.SUV_BW), ct, masks["lesions"], masks["core"],
@@ -192,6 +200,7 @@ def _patient(organs: OrganMap, settings: WholeBodySettings, draw: np.random.Gene
     colon(body, draw)
     small_bowel(body, draw)
     ureters(body, draw)
+    inner_fat(body)
     condition = settings.condition or draw_condition(body, draw, burden.reactive_marrow)
     if condition.brown_fat:
         brown_fat(body, draw)
@@ -202,7 +211,7 @@ def _patient(organs: OrganMap, settings: WholeBodySettings, draw: np.random.Gene
     if condition.extravasation:
         _extravasate(body, levels, condition, draw)
     weight, height = _size(body, sex, draw)
-    return _Patient(body, condition, levels, subtype, found, weight, height)
+    return _Patient(body, condition, levels, subtype, found, weight, height, whole)
 
 
 def _extravasate(body: Body, levels: Levels, condition: Condition, draw: np.random.Generator) -> None:
@@ -234,15 +243,14 @@ def _scanner(settings: WholeBodySettings, draw: np.random.Generator) -> Scanner:
     return next(s for s in SCANNERS if s.name == settings.scanner)
 
 
-def _imaged(
-    truth: NDArray[np.float32], moving: NDArray[np.float32], acquisition: Acquisition, frame: Frame
-) -> NDArray[np.float32]:
-    return blurred(mean_over_breath(truth, moving, acquisition.breath_mm, frame), acquisition, frame.step)
-
-
-def _moving(body: Body, grown: Grown) -> NDArray[np.float32]:
-    moving = column("moves")[body.tissue]
-    return np.asarray(moving, dtype=np.float32)
+def _imaging(body: Body, acquisition: Acquisition, shift_mm: float, draw: np.random.Generator) -> Imaging:
+    """Breathing of the PET, and what the CT's breathing phase does to attenuation correction."""
+    moving = np.asarray(column("moves")[body.tissue], dtype=np.float32)
+    solid = body.free(Tissue.LIVER, Tissue.SPLEEN, Tissue.HEART_BLOOD, Tissue.MYOCARDIUM, Tissue.STOMACH_WALL)
+    loss = float(draw.uniform(0.2, 0.45))
+    below = shift_mm - 0.35 * acquisition.breath_mm
+    correction = cold_band(body.tissue == Tissue.LUNG, solid, loss, below, body.frame)
+    return Imaging(acquisition, body.frame, moving, correction)
 
 
 def _disease(
@@ -259,17 +267,20 @@ def _disease(
         return Disease("none", 0.0, 0.0, ()), nothing
     disease = draw_disease(body, patient.subtype, draw)
     grown = nothing
-    for turn in range(3):
+    for turn in range(_TURNS):
         grown = grow(body, normal, disease)
-        if turn == 2:
+        if turn == _TURNS - 1:
             break
         image = blurred(grown.truth, acquisition, frame.step)
-        wide = ndimage.grey_dilation(grown.number, size=(3, 3, 3))
-        numbers = np.arange(1, len(disease.lesions) + 1)
-        peaks = ndimage.maximum(image, grown.number, numbers) if numbers.size else np.zeros(0)
-        shown = float(np.count_nonzero((wide > 0) & (image >= LESION_SUV))) * frame.geometry.voxel_ml
+        wide = ndimage.binary_dilation(grown.number > 0)
+        peaks = np.zeros(len(disease.lesions) + 1)
+        inside = grown.number > 0
+        np.maximum.at(peaks, grown.number[inside], image[inside])
+        shown = float(np.count_nonzero(wide & (image >= LESION_SUV))) * frame.geometry.voxel_ml
         factor = float(np.clip(disease.tmtv_ml / max(shown, 0.1), 0.3, 2.5))
-        disease = retuned(disease, factor, dict(zip(numbers.tolist(), np.atleast_1d(peaks).tolist(), strict=True)))
+        if turn > 0 and abs(factor - 1.0) < 0.1:
+            break
+        disease = retuned(disease, factor, dict(enumerate(peaks.tolist())))
     return disease, grown
 
 
@@ -285,9 +296,14 @@ def _truth_masks(
     numbers = onto(grown.number, frame.geometry, grid, order=0)
     widened = numbers
     if numbers.any():
-        away, nearest = ndimage.distance_transform_edt(numbers == 0, grid.spacing, return_indices=True)
-        caused = (clean - bare) > 0.5 * clean
-        widened = np.where((away <= 4.0) & (caused | (numbers > 0)), numbers[tuple(nearest)], 0)
+        found = ndimage.find_objects((numbers > 0).astype(np.uint8))[0]
+        reach = [int(np.ceil(4.0 / s)) for s in grid.spacing]
+        box = tuple(slice(max(b.start - r, 0), b.stop + r) for b, r in zip(found, reach, strict=True))
+        part = numbers[box]
+        away, nearest = ndimage.distance_transform_edt(part == 0, grid.spacing, return_indices=True)
+        caused = (clean[box] - bare[box]) > 0.5 * clean[box]
+        widened = np.zeros_like(numbers)
+        widened[box] = np.where((away <= 4.0) & (caused | (part > 0)), part[tuple(nearest)], 0)
     make = {
         "objects": (numbers, "object"),
         "core": (np.where(clean >= LESION_SUV, numbers, 0), "object at noise-free SUV 4"),

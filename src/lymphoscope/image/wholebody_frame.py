@@ -204,9 +204,13 @@ def _clean(organ: NDArray[np.uint8], step: float) -> None:
 
 
 def _centroids(organ: NDArray[np.uint8], geometry: Geometry) -> dict[str, NDArray[np.float64]]:
-    found = [name for name, code in CODE.items() if (organ == code).any()]
-    centres = ndimage.center_of_mass(np.ones(organ.shape, np.uint8), organ, [CODE[n] for n in found])
-    return {name: geometry.to_lps(np.array(c)) for name, c in zip(found, centres, strict=True)}
+    centres = {}
+    for name, code in CODE.items():
+        box = ndimage.find_objects((organ == code).astype(np.uint8))
+        if box:
+            start = np.array([b.start for b in box[0]])
+            centres[name] = geometry.to_lps(np.argwhere(organ[box[0]] == code).mean(axis=0) + start)
+    return centres
 
 
 def _sides(organ: NDArray[np.uint8], geometry: Geometry, name: str) -> NDArray[np.float64] | None:

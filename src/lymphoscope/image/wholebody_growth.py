@@ -99,8 +99,10 @@ def _percolated(cost: NDArray[np.float32], start: tuple[int, int, int], voxels: 
         start = (int(nearest[0]), int(nearest[1]), int(nearest[2]))
     walk = np.where(np.isfinite(cost), cost, -1.0)
     reached, _ = MCP_Geometric(walk).find_costs([start])
-    order = np.argsort(reached, axis=None)[: max(1, round(voxels))]
-    order = order[np.isfinite(reached.ravel()[order])]
+    flat = reached.ravel()
+    wanted = min(max(1, round(voxels)), flat.size - 1)
+    order = np.argpartition(flat, wanted)[:wanted]
+    order = order[np.isfinite(flat[order])]
     cover.ravel()[order] = 1.0
     soft = ndimage.uniform_filter(cover, 3)
     cover[(soft > 0.6) & np.isfinite(cost)] = 1.0

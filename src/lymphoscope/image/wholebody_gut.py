@@ -67,11 +67,11 @@ def small_bowel(body: Body, draw: np.random.Generator) -> None:
     index = np.argwhere(room)
     if len(index) < 500:
         return
-    chosen = index[draw.choice(len(index), size=min(95, len(index)), replace=False)]
+    chosen = index[draw.choice(len(index), size=min(110, len(index)), replace=False)]
     line = _smooth(frame.geometry.to_lps(_tour(chosen, draw)), 5.0)
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
-    line = line[length < float(draw.uniform(2600.0, 3900.0))]
-    width = draw.uniform(10.5, 13.5) * (1.0 + 0.15 * _wander(len(line), 10.0, draw))
+    line = line[length < float(draw.uniform(3000.0, 4400.0))]
+    width = draw.uniform(11.0, 14.5) * (1.0 + 0.15 * _wander(len(line), 10.0, draw))
     stroke = tube(frame.geometry, line, width)
     part = stroke.solid & room[stroke.box]
     body.tissue[stroke.box][part] = int(Tissue.SMALL_BOWEL)

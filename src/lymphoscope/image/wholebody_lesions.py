@@ -97,7 +97,8 @@ def draw_disease(body: Body, subtype: str, draw: np.random.Generator) -> Disease
         seed = _seed(body, station, side, before, draw)
         if seed is None:
             continue
-        lesions.append(_lesion(station, seed, volume, suvmax * hot, burden, draw))
+        lesion = _lesion(station, seed, volume, suvmax * hot, burden, draw)
+        lesions.append(_cooled(lesion, tmtv, body, draw) if lesion.diffuse else lesion)
     return Disease(subtype, tmtv, suvmax, tuple(lesions))
 
 
@@ -146,7 +147,7 @@ def _heat(shares: Array, draw: np.random.Generator) -> NDArray[np.float64]:
     """SUVmax of each lesion over the patient's: LN(0.55; 0.45) capped at 1, rank-correlated with volume."""
     size = np.log(shares)
     size = (size - size.mean()) / max(float(size.std()), 1e-6) if len(shares) > 1 else np.zeros(1)
-    mix = 0.55 * size + np.sqrt(1 - 0.55**2) * draw.standard_normal(len(shares))
+    mix = 0.35 * size + np.sqrt(1 - 0.35**2) * draw.standard_normal(len(shares))
     heat = np.minimum(0.55 * np.exp(0.45 * np.clip(mix, -2.5, 2.5)), 1.0)
     heat[int(np.argmax(heat))] = 1.0
     return np.asarray(heat)
@@ -248,6 +249,14 @@ def _lesion(
     return Lesion(station.name, seed, volume, suvmax, 0.85 * suvmax, _costs(table), dead, diffuse, number)
 
 
+def _cooled(lesion: Lesion, tmtv: float, body: Body, draw: np.random.Generator) -> Lesion:
+    """A spleen involved as a whole stays below SUV 4 unless the drawn TMTV can hold it."""
+    volume = float(np.count_nonzero(body.tissue == Tissue.SPLEEN)) * body.frame.geometry.voxel_ml
+    warm = float(draw.uniform(2.3, 3.3))
+    suvmax = lesion.suvmax if tmtv > 1.2 * volume else min(lesion.suvmax, warm)
+    return replace(lesion, suvmax=suvmax, level=0.85 * suvmax, volume_ml=volume)
+
+
 def retuned(disease: Disease, volume: float, measured: dict[int, float]) -> Disease:
     """Grow or shrink all lesions by a factor and correct the uptake of each towards its wanted maximum.
 
@@ -260,7 +269,7 @@ def retuned(disease: Disease, volume: float, measured: dict[int, float]) -> Dise
     for number, lesion in enumerate(disease.lesions, start=1):
         seen = measured.get(number, 0.0)
         factor = float(np.clip(lesion.suvmax / seen, 0.6, 1.7)) if seen > 0 else 1.0
-        least = 4.9 if lesion.volume_ml > 30.0 else 0.3
+        least = 4.9 if lesion.volume_ml > 30.0 and not lesion.diffuse else 0.3
         level = float(np.clip(lesion.level * factor, least, max(1.4 * disease.suvmax, least)))
         size = min(lesion.volume_ml * volume, _CAP_ML, 2.0 * disease.tmtv_ml)
         lesions.append(replace(lesion, volume_ml=size, level=level))

@@ -164,6 +164,7 @@ def _neck(body: Body, draw: np.random.Generator) -> None:
         jaw = place(np.array([(1.225, sign * 52, 30), (1.15, sign * 47, 42), (1.12, sign * 30, 78), (1.115, 0, 94)]))
         body.fill(tube(frame.geometry, jaw, 5.5), Tissue.COMPACT, _SOFT)
     body.fill(ellipsoid(frame.geometry, place(np.array([1.145, 0, 66])), (22, 26, 17)), Tissue.TONGUE, _SOFT)
+    _face(body, draw)
     nose = ellipsoid(frame.geometry, place(np.array([1.225, 0, 88])), (11, 26, 16))
     body.fill(nose, Tissue.AIRWAY, _SOFT)
     ratio = float(np.clip(draw.normal(1.0, 0.1), 0.7, 1.36))
@@ -178,6 +179,22 @@ def _neck(body: Body, draw: np.random.Generator) -> None:
     _pair(body, Tissue.VOCAL, (1.065, 4.0, 40.0), (3, 9, 5), (1.0, 1.0))
     lobes = (float(draw.uniform(0.85, 1.15)), float(draw.uniform(0.85, 1.15)))
     _pair(body, Tissue.THYROID, (1.035, 17.0, 42.0), (8, 10, 20), lobes)
+
+
+def _face(body: Body, draw: np.random.Generator) -> None:
+    """Chewing muscles, mucosa of nose and throat, muscles of the eyes."""
+    frame = body.frame
+    soft = (frame.up > 1.10) & (frame.up < 1.27) & (frame.front > 20.0) & (body.depth > 6.0)
+    soft &= (body.tissue == Tissue.FAT) | (body.tissue == Tissue.MUSCLE)
+    mixed = soft & (smooth_field(frame.shape, 5.0 / frame.step, draw) > -0.5)
+    body.tissue[mixed] = int(Tissue.MUSCLE)
+    body.gain[mixed] = 1.25
+    _pair(body, Tissue.VOCAL, (1.20, 42.0, 44.0), (6, 14, 22), (0.55, 0.55))
+    mucosa = ellipsoid(frame.geometry, frame.place(np.array([1.225, 0, 86])), (17, 32, 22))
+    body.lay(mucosa, Tissue.PALATE, 0.5, keep=(Tissue.AIR, Tissue.COMPACT, Tissue.GREY, Tissue.CEREBELLUM))
+    place = frame.place(np.array([1.262, 0.0, 92.0]))
+    if place[2] < frame.z[-1]:
+        _pair(body, Tissue.VOCAL, (1.262, 30.0, 92.0), (9, 12, 9), (1.2, 1.2))
 
 
 def _single(body: Body, tissue: Tissue, at: Triple, half: Triple, draw: np.random.Generator) -> None:

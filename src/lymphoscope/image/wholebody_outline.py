@@ -122,7 +122,7 @@ def _torso(frame: Frame, half: Array, front: Array, back: Array) -> NDArray[np.b
     trunk = side**2.4 + away**flat < 1.0
     trunk &= (legs < 1.0)[:, None, None]
     taper = np.interp(frame.u, (-0.45, -0.13, 0.0), (0.84, 1.0, 1.0)).astype(np.float32)
-    radius = (0.5 * half * taper)[:, None, None].astype(np.float32)
+    radius = (np.maximum(0.51 * half, 74.0) * taper)[:, None, None].astype(np.float32)
     thigh = ((np.abs(frame.left) - (0.5 * half + 2.0)[:, None, None].astype(np.float32)) / radius) ** 2
     thigh = thigh + ((frame.front - 28.0) / (radius * 1.04)) ** 2
     return np.asarray(trunk | ((thigh < 1.0) & (frame.up < -0.06)))
@@ -164,6 +164,13 @@ def _breasts(frame: Frame, skin: NDArray[np.bool_], build: Build, draw: np.rando
             centre = frame.place(np.array([0.77, x, float(frame.front[k, rows[0], 0])]))
             stroke = ellipsoid(frame.geometry, centre, (1.35 * size, 0.62 * size, 1.3 * size))
             skin[stroke.box] |= stroke.solid
+
+
+def inner_fat(body: Body) -> None:
+    """Call when all is painted: fat inside the trunk holds small vessels and takes up more than fat under the skin."""
+    frame = body.frame
+    inner = (body.tissue == Tissue.FAT) & (body.depth > 30.0) & (frame.up > -0.05)
+    body.gain[inner] = 1.9
 
 
 def _muscle(body: Body) -> None:

@@ -160,6 +160,48 @@ def _gauss(truth: NDArray[np.float32], fwhm: float, step: float) -> NDArray[np.f
     return np.asarray(ndimage.gaussian_filter(truth, sigma, mode="nearest", truncate=3.5), dtype=np.float32)
 
 
+@dataclass(frozen=True, eq=False)
+class Imaging:
+    """What turns a truth into a noise-free image on the working grid.
+
+    Attributes:
+        acquisition: The scan.
+        frame: The body frame.
+        moving: Fraction of each voxel that moves with breathing.
+        correction: Factor on the image where attenuation correction used a CT of another breathing phase.
+    """
+
+    acquisition: Acquisition
+    frame: Frame
+    moving: NDArray[np.float32]
+    correction: NDArray[np.float32]
+
+    def of(self, truth: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Noise-free SUV on the working grid."""
+        mean = mean_over_breath(truth, self.moving, self.acquisition.breath_mm, self.frame)
+        image = blurred(mean, self.acquisition, self.frame.step)
+        return image * self.correction * halo(truth, self.frame.step)
+
+
+def cold_band(
+    lung: NDArray[np.bool_], solid: NDArray[np.bool_], loss: float, shift_mm: float, frame: Frame
+) -> NDArray[np.float32]:
+    """Loss of uptake where the CT shows lung at a place that is liver, spleen or heart on the PET."""
+    air = shifted(lung.astype(np.float32), breathing_profile(frame) * shift_mm / frame.step)
+    wrong = air * solid
+    return np.asarray(1.0 - np.float32(loss) * ndimage.gaussian_filter(wrong, 4.0 / frame.step), dtype=np.float32)
+
+
+def halo(truth: NDArray[np.float32], step: float) -> NDArray[np.float32]:
+    """The dark ring round very hot urine that scatter correction leaves, as a factor."""
+    excess = np.maximum(truth - np.float32(12.0), 0.0)
+    if not excess.any():
+        return np.ones_like(truth)
+    near = ndimage.gaussian_filter(excess, 9.0 / step, truncate=3.0)
+    near[ndimage.binary_dilation(excess > 0)] = 0.0
+    return np.asarray(1.0 - 0.82 * np.clip(near / 4.0, 0.0, 1.0), dtype=np.float32)
+
+
 def pet_grid(frame: Frame, scanner: Scanner) -> Geometry:
     """The scanner's grid over the scanned slab, centred on the patient."""
     dz, dy, dx = scanner.voxel

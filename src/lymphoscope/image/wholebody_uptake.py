@@ -28,6 +28,7 @@ class Condition:
         thyroid: Diffuse thyroid uptake.
         marrow: Factor on marrow (reactive, or after growth factors).
         spleen: Factor on the spleen.
+        muscle: Factor on muscle (exercise, insulin).
         extravasation: Part of the dose that stayed at the injection site.
     """
 
@@ -39,6 +40,7 @@ class Condition:
     thyroid: bool = False
     marrow: float = 1.0
     spleen: float = 1.0
+    muscle: float = 1.0
     extravasation: float = 0.0
 
 
@@ -63,6 +65,7 @@ def draw_condition(body: Body, draw: np.random.Generator, reactive_marrow: float
     """Draw a condition at the published rates; `reactive_marrow` is the rate of diffuse marrow uptake."""
     names, weights = zip(*HEART_PATTERNS, strict=True)
     cold = (0.07 if body.sex == "F" else 0.036) * (1.5 if body.age < 40 else 0.7)
+    marrow = float(draw.lognormal(np.log(1.9), 0.2)) if draw.random() < reactive_marrow else 1.0
     return Condition(
         uptake_min=float(np.clip(draw.normal(100, 10) if draw.random() < 0.08 else draw.normal(63, 8), 45, 138)),
         heart=str(names[int(draw.choice(len(names), p=np.array(weights)))]),
@@ -70,8 +73,9 @@ def draw_condition(body: Body, draw: np.random.Generator, reactive_marrow: float
         diuretic=bool(draw.random() < 0.15),
         brown_fat=bool(draw.random() < cold),
         thyroid=bool(draw.random() < (0.11 if body.sex == "F" else 0.022)),
-        marrow=float(draw.lognormal(np.log(1.9), 0.2)) if draw.random() < reactive_marrow else 1.0,
-        spleen=1.0,
+        marrow=marrow,
+        spleen=float(draw.uniform(1.0, 1.7)) if marrow > 1.0 else 1.0,
+        muscle=float(draw.uniform(1.6, 3.0)) if draw.random() < 0.03 else 1.0,
         extravasation=float(draw.uniform(0.01, 0.15)) if draw.random() < 0.06 else 0.0,
     )
 
@@ -88,18 +92,18 @@ def draw_levels(body: Body, condition: Condition, draw: np.random.Generator) -> 
     """Draw the SUV of every tissue (table T1 of the phantom specification)."""
     late = condition.uptake_min / 60.0
     stout = (body.bmi / 25.0) ** 0.6
-    liver = _ln(draw, 1.85, 0.20) * stout * late**-0.15
+    liver = _ln(draw, 1.85, 0.22) * stout * late**-0.15
     blood = liver * late**-0.30 / _ln(draw, 1.35, 0.15)
     marrow = _ln(draw, 1.6, 0.21) * condition.marrow
-    grey = _n(draw, 10.0, 2.0) * late**0.1
+    grey = _n(draw, 9.2, 1.8) * late**0.1
     T = Tissue
     suv = {
         T.LIVER: liver, T.ARTERY: blood, T.VEIN: blood, T.HEART_BLOOD: blood, T.MYOCARDIUM: blood * 1.1,
         T.SPLEEN: liver * _ln(draw, 0.85, 0.15) * condition.spleen,
         T.MARROW: marrow, T.FAR_MARROW: marrow * 0.55, T.COMPACT: 0.45, T.DISC: 0.6, T.CORD: _n(draw, 2.1, 0.3),
-        T.LUNG: _n(draw, 0.45, 0.08), T.MUSCLE: _ln(draw, 0.65, 0.2), T.FAT: _n(draw, 0.25, 0.05),
+        T.LUNG: _n(draw, 0.50, 0.10), T.MUSCLE: _ln(draw, 0.68, 0.2) * condition.muscle, T.FAT: _n(draw, 0.25, 0.05),
         T.GREY: grey, T.WHITE: grey * 0.4, T.CEREBELLUM: grey * _n(draw, 0.8, 0.08), T.CSF: 0.4,
-        T.RENAL_CORTEX: _n(draw, 3.1, 0.6), T.MEDULLA: _n(draw, 4.0, 0.8),
+        T.RENAL_CORTEX: _n(draw, 3.4, 0.7), T.MEDULLA: _n(draw, 4.6, 1.0),
         T.TONGUE: _n(draw, 1.4, 0.3), T.VOCAL: _n(draw, 2.0, 0.5) * (2.0 if draw.random() < 0.19 else 1.0),
         T.PANCREAS: 1.3, T.GALLBLADDER: 0.6, T.OESOPHAGUS: _n(draw, 1.5, 0.3), T.AIRWAY: 0.1, T.PROSTATE: 1.6,
         T.PAROTID: 1.9 * _ln(draw, 1.0, 0.3), T.SALIVARY: 2.1 * _ln(draw, 1.0, 0.3),
