@@ -16,7 +16,7 @@ from lymphoscope.core.study import Study
 from lymphoscope.io.intake import list_series, load_study
 from lymphoscope.io.nifti import to_nifti_bytes
 
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 DAMAGE = st.tuples(
     st.integers(0, 2**32), st.integers(1, 40), st.sampled_from(["bytes", "cut", "zeros", "swap", "grow"])
 )
@@ -59,7 +59,7 @@ def sound(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-@pytest.mark.parametrize("syntax", ["explicit", "implicit", "rle"])
+@pytest.mark.parametrize("syntax", ["explicit", "implicit", "rle", "jpeg-ls", "jpeg-2000"])
 def test_dicom(clinic, sound, syntax) -> None:
     small = clinic.pet(edit=lambda d, n: n <= 4, syntax=syntax)
     files = sorted(small.iterdir())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import random
 from pathlib import Path
 
 import gdcm
@@ -12,6 +14,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID
 
+from lymphoscope.io import apart
 from lymphoscope.io.dicom_encode import SYNTAXES
 
 HT = ["1.2.840.10008.1.2.4.201", "1.2.840.10008.1.2.4.202", "1.2.840.10008.1.2.4.203"]
@@ -46,12 +49,16 @@ def transcode(folder: Path, kind: int) -> None:
         assert writer.Write()
 
 
+@pytest.mark.parametrize("convention", ["siemens", "ge"])
 @pytest.mark.parametrize("syntax", sorted(SYNTAXES))
-def test_every_syntax_gives_the_same_bits(clinic, syntax) -> None:
-    """H 28, 30."""
-    clinic.pet("plain/pet"), clinic.ct("plain/ct")
+def test_every_syntax_gives_the_same_bits(clinic, syntax, convention) -> None:
+    """H 28, 30; unsigned and signed, with values below zero."""
+    if convention == "ge":
+        clinic.pet_volume = clinic.pet_volume.with_array(clinic.pet_volume.array - 1)
+        clinic.ct_volume = clinic.ct_volume.with_array(clinic.ct_volume.array - 100)
+    clinic.pet("plain/pet", convention=convention), clinic.ct("plain/ct")
     wanted = clinic.load(clinic.root / "plain")
-    clinic.pet("coded/pet", syntax=syntax), clinic.ct("coded/ct", syntax=syntax)
+    clinic.pet("coded/pet", syntax=syntax, convention=convention), clinic.ct("coded/ct", syntax=syntax)
     found = clinic.load(clinic.root / "coded")
     assert found.pet.array.tobytes() == wanted.pet.array.tobytes()
     assert found.ct is not None and wanted.ct is not None
@@ -68,6 +75,57 @@ def test_files_of_another_encoder(clinic, kind) -> None:
     wanted = clinic.load().pet.array
     transcode(clinic.root / "pet", getattr(gdcm.TransferSyntax, kind))
     np.testing.assert_array_equal(clinic.load().pet.array, wanted)
+
+
+def encapsulated(path: Path) -> int:
+    """Where the compressed image begins in a file."""
+    data = path.read_bytes()
+    return max(data.find(b"\xff\x4f\xff\x51"), data.find(b"\xff\xd8\xff"))
+
+
+@pytest.mark.parametrize(
+    ("syntax", "offset", "lie"),
+    [("jpeg-2000", 8, b"\x00\x00\x80\x00\x00\x00\x80\x00"), ("jpeg-ls", 7, b"\xff\xf0\xff\xf0")],
+)
+def test_compressed_image_that_lies_about_its_size_is_refused_unread(clinic, syntax, offset, lie) -> None:
+    """H 54: decoders believe such a size, and fill the memory."""
+    folder = clinic.pet(syntax=syntax)
+    victim = folder / "IM0004.dcm"
+    data = bytearray(victim.read_bytes())
+    start = encapsulated(victim) + offset
+    data[start : start + len(lie)] = lie
+    victim.write_bytes(data)
+    error = clinic.refusal()
+    assert error.code == "IO-E-PIXELS" and "IM0004.dcm" in str(error)
+
+
+@pytest.mark.parametrize("seed", [1, 53, 68])
+def test_decoder_that_breaks_down_takes_nothing_with_it(clinic, seed) -> None:
+    """H 31: these changes made gdcm end the whole process when it ran inside it."""
+    transcode(clinic.pet(), gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+    victim = clinic.root / "pet" / "IM0007.dcm"
+    data, chance = bytearray(victim.read_bytes()), random.Random(seed)
+    start = encapsulated(victim)
+    for _ in range(chance.randrange(1, 6)):
+        end = min(len(data), start + 140) if chance.random() < 0.7 else len(data)
+        data[chance.randrange(start, end)] = chance.choice([0, 255, chance.randrange(256)])
+    victim.write_bytes(data)
+    assert clinic.refused() in ("IO-E-TRUNCATED", "IO-E-PIXELS")
+
+
+def test_child_that_dies_is_a_refusal(clinic, monkeypatch) -> None:
+    transcode(clinic.pet(), gdcm.TransferSyntax.JPEGLosslessProcess14_1)
+    monkeypatch.setattr(apart, "_COMMAND", "import os; os._exit(3)")
+    assert clinic.refused() == "IO-E-TRUNCATED"
+
+
+def test_child_answers_faults_and_arrays(clinic) -> None:
+    folder = clinic.pet(edit=lambda d, n: d.__delitem__("PixelData") if n == 2 else None)
+    asked = io.BytesIO(b"".join(str(folder / f"IM000{n}.dcm").encode() + b"\n" for n in (1, 2)))
+    answer = io.BytesIO()
+    apart.serve(asked, answer)
+    head, rest = answer.getvalue().split(b"\n", 1)
+    assert head == b"array <u2 34 32" and rest[2 * 34 * 32 :] == b"none\n"
 
 
 @pytest.mark.parametrize("syntax", HT)
@@ -129,9 +187,7 @@ def test_pixels_missing(clinic) -> None:
     assert clinic.refused() == "IO-E-PIXELS"
 
 
-@pytest.mark.parametrize(
-    ("keyword", "value"), [("SamplesPerPixel", 3), ("NumberOfFrames", 2), ("HighBit", 11), ("BitsAllocated", 12)]
-)
+@pytest.mark.parametrize(("keyword", "value"), [("NumberOfFrames", 2), ("HighBit", 11), ("BitsAllocated", 12)])
 def test_pixel_format_that_contradicts_itself(clinic, keyword, value) -> None:
     """H 33."""
     clinic.pet(edit=lambda d, n: setattr(d, keyword, value))

@@ -101,6 +101,25 @@ def test_original_wins_over_derived(clinic, new_series) -> None:
     assert roles(clinic) == {2: "", 3: "pet"}
 
 
+def test_unmarked_rotating_projection_does_not_stand_in_the_way(clinic, new_series) -> None:
+    """H 22: larger than the PET, all at one place, and nothing but DERIVED says what it is."""
+    clinic.pet("a", numbered(new_series, 2))
+    edit = numbered(
+        new_series, 3, ImageType=["DERIVED", "SECONDARY"], ImageOrientationPatient=[1, 0, 0, 0, 0, -1],
+        ImagePositionPatient=[0, 0, 0],
+    )  # fmt: skip
+    clinic.pet("b", edit)
+    assert roles(clinic) == {2: "pet", 3: ""}
+
+
+def test_colour_picture_is_no_slice(clinic, new_series) -> None:
+    """H 22."""
+    clinic.pet("a", numbered(new_series, 2))
+    clinic.pet("b", numbered(new_series, 3, SamplesPerPixel=3))
+    assert roles(clinic) == {2: "pet", 3: ""}
+    assert clinic.refused(clinic.root / "b") == "IO-E-NOPET"
+
+
 def test_derived_pet_alone_is_taken(clinic) -> None:
     clinic.pet(edit=lambda d, n: setattr(d, "ImageType", ["DERIVED", "SECONDARY"]))
     assert clinic.load().pet.unit is Unit.SUV_BW

@@ -46,7 +46,8 @@ def choose_pet(told: Told, wanted: str | None = None) -> Series:
     """Choose the PET series.
 
     Among attenuation-corrected series the longest wins; among those of like length one that is a whole grid, the
-    scanner's own reconstruction, and axial slices, in this order.
+    scanner's own reconstruction, and axial slices, in this order. Derived images that are no grid (rotating
+    projections that do not say so) are never meant when there is anything else.
 
     Args:
         told: The series, and the place to say what became of each.
@@ -203,6 +204,7 @@ def _longest(fit: list[Series]) -> list[Series]:
 
 
 _PET_RULES: tuple[Rule, ...] = (
+    ("it is derived and no grid of slices", _preferring(lambda s: s.original or not isinstance(s.laid, Refusal))),
     ("another series covers more of the body", _longest),
     ("another series like it is complete", _preferring(lambda s: not isinstance(s.laid, Refusal))),
     ("another series is the scanner's original", _preferring(lambda s: s.original)),

@@ -42,9 +42,17 @@ class Found:
 
 
 def walk(folder: Path) -> Iterator[Path]:
-    """All regular files below a folder, sorted; links are followed, loops are not."""
+    """All regular files below a folder, sorted; links are followed, loops are not.
+
+    Raises:
+        LymphoscopeError: ``IO-E-PATH`` for a folder that may not be looked into.
+    """
+
+    def refuse(_: OSError) -> None:
+        raise LymphoscopeError("IO-E-PATH", "a folder cannot be opened", "the input folder")
+
     seen: set[Path] = set()
-    for root, folders, files in os.walk(folder, followlinks=True):
+    for root, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
         real = Path(root).resolve()
         folders[:] = [] if real in seen else sorted(folders)
         if real in seen:

@@ -176,6 +176,7 @@ def _is_picture(header: Header) -> bool:
     return (
         bool(kinds & _NOT_SLICES)
         or header.text("SOPClassUID").startswith(_SECONDARY_CAPTURE)
+        or (header.integer("SamplesPerPixel") or 1) > 1
         or (len(series_type) > 1 and series_type[1].upper() == "REPROJECTION")
     )
 
