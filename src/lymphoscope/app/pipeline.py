@@ -14,13 +14,14 @@ import numpy as np
 
 from lymphoscope import __version__
 from lymphoscope.app.measure import measure
+from lymphoscope.app.objects import dicom_objects, tracked
 from lymphoscope.app.segment import segment
 from lymphoscope.app.settings import RunSettings, run_settings
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.measure import Report
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import Identity, SeriesFact
-from lymphoscope.core.volume import LesionMask
+from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.io.case import canonical_json, claimed_case
 from lymphoscope.io.intake import list_series, load_study
 from lymphoscope.io.nifti import to_nifti_bytes
@@ -120,13 +121,16 @@ def _measured(
         progress=progress,
     )
     report = measure(study, segmentation, progress)
-    found = record(report, _software(), settings.as_record())
+    found = tracked(record(report, _software(), settings.as_record()))
     progress("draw", 0, 1)
     identity = study.identity if settings.identify else None
     contents = _documents(found, draw(report, found), identity)
     contents |= _images(report)
     contents["study.json"] = canonical_json({name: found[name] for name in ("input", "series", "suv")})
-    contents["run.json"] = canonical_json(_provenance(settings))
+    progress("write objects", 0, 1)
+    objects = dicom_objects(source, settings, report, found, contents)
+    contents |= objects.files
+    contents["run.json"] = canonical_json(_provenance(settings) | {"left_out": objects.as_record()})
     return contents, found, report
 
 
@@ -163,7 +167,7 @@ def _images(report: Report) -> dict[str, bytes]:
     candidates = segmentation.candidates
     out = [d.region for d in segmentation.decisions if not d.counted]
     removed = np.where(np.isin(candidates.labels, out), candidates.labels, 0)
-    images = {
+    images: dict[str, Volume | LesionMask] = {
         "pet.nii.gz": study.pet,
         "lesions.nii.gz": segmentation.lesions,
         "removed.nii.gz": LesionMask(removed, candidates.geometry, "removed"),

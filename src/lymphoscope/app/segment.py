@@ -16,6 +16,7 @@ from lymphoscope.core.study import Study
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, LesionMask
 from lymphoscope.image.anatomy import Anatomy, find_anatomy
+from lymphoscope.image.components import by_volume
 from lymphoscope.image.delineation import Context
 from lymphoscope.image.physiology import Judged, judge
 from lymphoscope.image.resample import ct_on, labels_on
@@ -66,7 +67,7 @@ def segment(
     others = _alternatives(context, notes) if all_methods else {}
     _note_decisions(judged.decisions, notes)
     return Segmentation(
-        lesions=main.to_mask(pet.geometry, recipe.id),
+        lesions=LesionMask(by_volume(main.labels), pet.geometry, recipe.id),
         candidates=judged.candidates,
         decisions=judged.decisions,
         method=recipe.id,
@@ -118,8 +119,9 @@ def _context(study: Study, anatomy: Anatomy, judged: Judged, connectivity: int) 
     seeds = LesionMask(number[labels], study.pet.geometry, "preselection")
     rivals = (labels > 0) & (seeds.labels == 0)
     for name in ("brain", "heart", "kidneys", "bladder", "liver"):
-        if name in anatomy.regions:
-            rivals |= anatomy.regions[name] & (seeds.labels == 0)
+        organ = anatomy.regions.get(name)
+        if organ is not None and not (organ & seeds.foreground).any():  # a lesion of the organ may grow in it
+            rivals |= organ
     found = References.of(study.pet, anatomy.regions, anatomy.source, seeds)
     lean = study.suv.multipliers.get(DEFAULT_LEAN_MASS)
     return Context(study.pet, seeds, rivals, found.levels, connectivity, sul_factor=lean)
@@ -140,25 +142,17 @@ def _alternatives(context: Context, notes: Notes) -> dict[str, LesionMask]:
     return masks
 
 
-_NOTED = {
-    "marrow": ("SEG-W-DIFFUSE-MARROW", "diffuse marrow uptake of {volume:.0f} mL was excluded as L{region:02d}"),
-    "injection_site": ("SEG-W-EXTRAVASATION", "very hot uptake in an arm (L{region:02d}, SUVmax {suvmax:.0f})"),
-}
-"""What is said when a region was decided to be one of these organs."""
-
-
 def _note_decisions(decisions: Sequence[Decision], notes: Notes) -> None:
     for decision in decisions:
-        facts = {"volume": decision.volume_ml, "region": decision.region, "suvmax": decision.suvmax}
-        if decision.organ in _NOTED:
-            code, words = _NOTED[decision.organ]
-            notes.add(code, words.format(**facts))
+        name, volume = f"L{decision.region:02d}", f"{decision.volume_ml:.0f} mL"
+        if decision.organ == "marrow":
+            notes.add("SEG-W-DIFFUSE-MARROW", f"diffuse marrow uptake of {volume} ({name}) was excluded")
+        elif decision.organ == "injection_site":
+            notes.add("SEG-W-EXTRAVASATION", f"very hot uptake in an arm ({name}, SUVmax {decision.suvmax:.0f})")
         elif decision.stage == 3 and not decision.counted:
-            notes.add(
-                "SEG-W-CUT", "L{region:02d} ({volume:.0f} mL) was cut off".format(**facts) + f" as {decision.organ}"
-            )
+            notes.add("SEG-W-CUT", f"{name} ({volume}) was cut off a lesion as part of the {decision.organ}")
         elif decision.action == "doubt-in" and decision.organ in _CONFLICTS:
-            notes.add("SEG-W-ORGAN-CONFLICT", "L{region:02d} overlaps ".format(**facts) + f"the {decision.organ}")
+            notes.add("SEG-W-ORGAN-CONFLICT", f"{name} ({volume}) overlaps the {decision.organ}")
 
 
 _CONFLICTS = ("heart", "kidneys", "stomach", "prostate")

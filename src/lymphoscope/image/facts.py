@@ -11,6 +11,7 @@ from scipy import ndimage as ndi
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.image.anatomy import Anatomy
+from lymphoscope.image.priors import expectation
 
 Bool = NDArray[np.bool_]
 
@@ -39,6 +40,9 @@ class RegionFacts:
         hu_mean: Mean HU, or None without CT.
         gas_near: Share of gas among the voxels within 6 mm.
         share: Share of the region in each organ region.
+        expected: Expectation (0–1) that its centre lies in an organ, from place alone.
+        doubted: Organs that were found away from their usual place.
+        other_side_ml: Volume of kidney uptake on the other side, mL.
         actor: Where the organ regions come from.
     """
 
@@ -61,7 +65,19 @@ class RegionFacts:
     hu_mean: float | None = None
     gas_near: float = 0.0
     share: dict[str, float] = field(default_factory=dict)
+    expected: dict[str, float] = field(default_factory=dict)
+    doubted: frozenset[str] = frozenset()
+    other_side_ml: float = 0.0
     actor: str = "rules"
+
+    @property
+    def side(self) -> int:
+        """−1 right of the midline, 1 left of it."""
+        return 1 if self.x >= 0 else -1
+
+    def unusual(self, organ: str) -> bool:
+        """True where the organ was found away from its usual place."""
+        return organ in self.doubted
 
 
 def region_facts(pet: Volume, regions: LesionMask, anatomy: Anatomy, ct_on_pet: Volume | None) -> list[RegionFacts]:
@@ -79,9 +95,8 @@ def region_facts(pet: Volume, regions: LesionMask, anatomy: Anatomy, ct_on_pet: 
         if bladder is not None and bladder.any() and anatomy.frame is not None
         else None
     )
-    trunk = _trunk(pet, anatomy)
     facts = [
-        _with_neighbours(_facts_of(number, box, pet, regions, anatomy), box, regions, trunk, ct_on_pet)
+        _with_neighbours(_facts_of(number, box, pet, regions, anatomy), box, regions, anatomy.trunk, ct_on_pet)
         for number, box in enumerate(ndi.find_objects(regions.labels), start=1)
         if box is not None
     ]
@@ -125,6 +140,8 @@ def _facts_of(number: int, box: tuple[slice, ...], pet: Volume, regions: LesionM
         share={
             name: float(mask[box][region].mean()) for name, mask in anatomy.regions.items() if mask[box][region].any()
         },
+        expected={} if frame is None else {n: float(expectation(n, np.array([x, y, z]))) for n in ("heart", "stomach")},
+        doubted=anatomy.unusual,
         actor=anatomy.source,
     )
 
@@ -141,24 +158,6 @@ def _with_neighbours(
     near = ndi.distance_transform_edt(regions.labels[wide] != facts.number, regions.geometry.spacing) <= 6.0
     hu = ct_on_pet.values(Unit.HU)
     return replace(facts, hu_mean=float(hu[box][region].mean()), gas_near=float((hu[wide][near] < -300).mean()))
-
-
-def _trunk(pet: Volume, anatomy: Anatomy) -> Bool:
-    """The body without arms: per slice along the body, the connected part nearest to the midline."""
-    trunk = np.zeros_like(anatomy.body)
-    middle = (
-        pet.geometry.to_index([[anatomy.frame.midline_x, 0, 0]])[0, 2]
-        if anatomy.frame is not None
-        else anatomy.body.shape[2] / 2
-    )
-    for k in range(anatomy.body.shape[0]):
-        labels, count = ndi.label(anatomy.body[k])
-        if not count:
-            continue
-        areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-        columns = np.array([c for _, c in ndi.center_of_mass(anatomy.body[k], labels, range(1, count + 1))])
-        trunk[k] = labels == int(np.where(areas > 0.2 * areas.max(), -np.abs(columns - middle), -np.inf).argmax()) + 1
-    return trunk
 
 
 def _has_mirror(facts: RegionFacts, others: list[RegionFacts]) -> bool:

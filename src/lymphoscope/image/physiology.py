@@ -7,7 +7,7 @@ applies decides. Nothing is deleted: a removed region keeps its voxels and its n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,9 @@ ORGAN_RULES = (
     OrganRule("thyroid", 3.0, "doubt-in", "in the thyroid"),
 )
 """Section B4.2 of the quantification specification, as data; margins are its 5 mm and the middle of its 6–8 mm."""
+
+_KIDNEY_ML = 180.0
+"""Volume of a kidney: more than this at SUV ≥ 4 on one side alone is more likely disease than urine."""
 
 ORGAN_SHARE = 0.5
 """Share q of a region inside an organ from which the region is the organ's."""
@@ -109,7 +112,7 @@ def _fat(f: RegionFacts) -> bool:
 
 
 def _mirrored_fat(f: RegionFacts) -> bool:
-    return f.hu_mean is None and f.mirrored and f.placed and 60 <= f.z <= 230 and abs(f.x) >= 25 and f.elongation >= 1.6
+    return f.hu_mean is None and f.mirrored and f.placed and -120 <= f.z <= 230 and f.elongation >= 1.6
 
 
 def _tonsil(f: RegionFacts) -> bool:
@@ -143,19 +146,22 @@ def _bowel_gas(f: RegionFacts) -> bool:
     return f.gas_near > 0.05 and f.placed and -350 <= f.z <= -20 and f.y < 60
 
 
-def _bowel_tube(f: RegionFacts) -> bool:
+def _bowel_place(f: RegionFacts) -> bool:
     return (
-        f.hu_mean is None
-        and f.placed
-        and -350 <= f.z <= -60
-        and f.y < 25
-        and f.thickness_mm <= 40
-        and f.elongation >= 2.0
+        f.hu_mean is None and f.placed and -345 <= f.z <= -60 and f.y < 25 and f.thickness_mm <= 40 and f.suvmax <= 12
     )
 
 
 def _testis(f: RegionFacts) -> bool:
-    return f.placed and abs(f.x) <= 45 and f.z <= -440 and f.y <= 15 and f.volume_ml <= 40
+    return f.placed and abs(f.x) <= 28 and f.z <= -440 and f.y <= -10 and f.volume_ml <= 40
+
+
+def _at_heart(f: RegionFacts) -> bool:
+    return f.expected.get("heart", 0.0) > 0.5
+
+
+def _stomach(f: RegionFacts) -> bool:
+    return f.hu_mean is None and f.expected.get("stomach", 0.0) > 0.5
 
 
 PLACE_RULES = (
@@ -168,12 +174,14 @@ PLACE_RULES = (
     PlaceRule("long, even, in the spine", "marrow", "remove", 2, "diffuse marrow uptake", _marrow),
     PlaceRule("even spleen up to 1.5 × liver", "spleen", "remove", 2, "diffuse spleen uptake", _spleen_diffuse),
     PlaceRule(
-        "mirrored string in the shoulder girdle", "brown_fat", "doubt-in", 0, "as on the other side", _mirrored_fat
+        "mirrored string between neck and loin", "brown_fat", "doubt-in", 0, "as on the other side", _mirrored_fat
     ),
     PlaceRule("small, midline, behind the mouth", "tonsils", "doubt-in", 0, "tonsil or nodal disease", _tonsil),
     PlaceRule("mirrored in the jaw's height", "head_glands", "doubt-in", 0, "gland or nodal disease", _gland),
+    PlaceRule("at the heart", "heart", "doubt-in", 0, "atrium, right ventricle or disease beside the heart", _at_heart),
+    PlaceRule("at the stomach, no CT", "stomach", "doubt-in", 0, "where the stomach lies; no CT to tell", _stomach),
     PlaceRule("gas beside it", "bowel", "doubt-in", 0, "touches bowel gas", _bowel_gas),
-    PlaceRule("tube in front of the spine", "bowel", "doubt-in", 0, "shaped and placed like bowel", _bowel_tube),
+    PlaceRule("thin, before the spine, no CT", "bowel", "doubt-in", 0, "where bowel lies; no CT to tell", _bowel_place),
     PlaceRule("below the pubis, in front", "muscle", "doubt-in", 0, "testis or skin fold", _testis),
 )
 
@@ -210,6 +218,8 @@ def judge(
     parts = _split_at_organs(pet, hot, anatomy, min_ml, connectivity)
     mask = LesionMask(parts.labels, pet.geometry, "candidates")
     facts = region_facts(pet, mask, anatomy, ct_on_pet)
+    sides = {side: sum(f.volume_ml for f in facts if f.side == side and _is(parts, f, "kidneys")) for side in (-1, 1)}
+    facts = [replace(f, other_side_ml=sides[-f.side]) for f in facts]
     decisions = tuple(_decide(f, parts.organ_of.get(f.number)) for f in facts)
     return Judged(mask, decisions)
 
@@ -220,6 +230,10 @@ class _Parts:
 
     labels: NDArray[np.int32]
     organ_of: Mapping[int, tuple[OrganRule, float, bool]]
+
+
+def _is(parts: _Parts, facts: RegionFacts, organ: str) -> bool:
+    return facts.number in parts.organ_of and parts.organ_of[facts.number][0].organ == organ
 
 
 def _split_at_organs(pet: Volume, hot: Bool, anatomy: Anatomy, min_ml: float, connectivity: int) -> _Parts:
@@ -341,8 +355,11 @@ def _decide(facts: RegionFacts, taken: tuple[OrganRule, float, bool] | None) -> 
 
 def _guarded(rule: OrganRule, facts: RegionFacts) -> tuple[str, str]:
     """An organ's rule, or doubt where disease of the organ is as likely (B4.2, column Guard)."""
-    if rule.organ == "heart" and facts.placed and (facts.x < 0 or facts.z > 75 or max(facts.box_mm) > 150):
+    if facts.unusual(rule.organ):
+        return "doubt-out", f"{rule.why}, but away from the usual place"
+    if rule.organ == "heart" and facts.placed and (facts.x < 8 or facts.z > 65 or max(facts.box_mm) > 130):
         return "doubt-in", "at the heart, but not where its left ventricle lies: mediastinal disease is possible"
-    if rule.organ == "kidneys" and facts.volume_ml > 250:
-        return "doubt-out", "larger than urine and cortex explain: kidney disease is possible"
+    if rule.organ == "kidneys" and facts.volume_ml > 40 and facts.volume_ml > 2 * facts.other_side_ml:
+        action = "doubt-in" if facts.volume_ml > _KIDNEY_ML else "doubt-out"
+        return action, "much larger than on the other side: disease of or beside the kidney is possible"
     return rule.action, rule.why

@@ -29,32 +29,37 @@ PLACES = MappingProxyType(
         "brain": Place((0, -28, 372), (66, 82, 70), (14, 30, 32)),
         "head_glands": Place((0, -39, 267), (67, 30, 48), (11, 28, 30)),
         "heart": Place((26, -14, 25), (61, 48, 54), (10, 12, 13)),
+        "left_ventricle": Place((38, -22, 13), (45, 44, 44), (10, 12, 13)),
         "liver": Place((-46, 6, -75), (87, 76, 72), (16, 4, 10)),
         "spleen": Place((88, 41, -68), (44, 42, 46), (10, 18, 18)),
         "stomach": Place((35, -13, -78), (62, 56, 54), (16, 10, 15)),
         "kidney_right": Place((-68, 45, -138), (32, 29, 48), (11, 11, 21)),
         "kidney_left": Place((69, 48, -129), (32, 26, 50), (11, 12, 25)),
         "bladder": Place((0, 17, -371), (37, 34, 21), (6, 19, 32)),
-        "bladder_short_trunk": Place((0, 17, -270), (32, 40, 80), (6, 19, 10)),
         "prostate": Place((0, 44, -409), (19, 15, 15), (7, 19, 32)),
         "lungs": Place((0, 16, 57), (119, 80, 92), (5, 10, 15)),
     }
 )
 """The organ maps cut the brain at mid-height (a slab that starts at the eyes): its centre and half-height are
-completed to a whole brain of 140 mm. `bladder_short_trunk` is ours: where the bladder of a small patient may lie."""
+completed to a whole brain of 140 mm. The maps do not tell the left ventricle from the heart: its place is the heart's,
+moved to the left, front and foot by the axis of the phantom specification (T2)."""
 
 
-def expectation(name: str, points: NDArray[np.float64]) -> NDArray[np.float64]:
+def expectation(name: str, points: NDArray[np.float64], trunk: float = 1.0) -> NDArray[np.float64]:
     """Probability that a point belongs to an organ, before any image is looked at.
 
     Args:
         name: Key of `PLACES`.
         points: (…, 3) positions (x, y, z) in the frame of this module, mm.
+        trunk: Length of this patient's trunk over the usual one, where it is known.
 
     Returns:
-        (…) probabilities 0–1: an ellipsoid whose surface is smeared by the spread of the organ's place.
+        (…) probabilities 0–1: an ellipsoid whose surface is smeared, in the direction of the point, by
+        the spread of the organ's place.
     """
     place = PLACES[name]
-    centre, half, spread = (np.asarray(v, dtype=np.float64) for v in place)
-    radius = np.linalg.norm((points - centre) / half, axis=-1)
-    return np.asarray(ndtr((1.0 - radius) / float(np.mean(spread / half))))
+    half, spread = (np.asarray(v, dtype=np.float64) for v in place[1:])
+    offset = points - np.array(place.centre) * np.array([1.0, 1.0, trunk])
+    radius = np.maximum(np.linalg.norm(offset / half, axis=-1), 1e-6)
+    smear = np.linalg.norm(offset * spread / half**2, axis=-1) / radius
+    return np.asarray(ndtr((1.0 - radius) / np.maximum(smear, 0.1)))
