@@ -23,9 +23,10 @@ from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.study import Patient
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
+from lymphoscope.image.sphere import sphere
 from lymphoscope.quant.dissemination import dmax_voxel_cm
 from lymphoscope.quant.lesions import LesionOptions, measure_lesions, patient_measures
-from lymphoscope.quant.peak import PeakRule, qpet_peak, sphere, suv_peak
+from lymphoscope.quant.peak import qpet_peak, suv_peak
 from lymphoscope.quant.region import regions
 from lymphoscope.quant.shape import axial_diameter_mm, form
 from lymphoscope.quant.texture import texture
@@ -127,7 +128,7 @@ def row(name: str, seconds: float, megabytes: float, own_s: float, own_mb: float
 
 def fft_peaks(suv: Volume, mask: LesionMask) -> list[float]:
     """SUVpeak from a map of sphere means over the whole image, by Fourier transform."""
-    offsets, weights = sphere(suv.geometry, PeakRule())
+    offsets, weights = sphere(suv.geometry)
     reach = np.abs(offsets).max(axis=0)
     kernel = np.zeros(2 * reach + 1, dtype=np.float32)
     kernel[tuple((offsets + reach).T)] = weights / weights.sum()

@@ -17,7 +17,7 @@ from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.image.components import Labels, connectivity_structure
 from lymphoscope.image.crop import Voxels, grouped
-from lymphoscope.image.sphere import sphere_means, sphere_weights
+from lymphoscope.image.sphere import sphere, sphere_means
 
 T = TypeVar("T")
 
@@ -137,11 +137,11 @@ class Context:
         At most the seed's SUVmax: a mean above it is that of a hotter neighbour within the sphere, such as the
         bladder, and would set a threshold that the lesion cannot reach.
         """
-        weights = sphere_weights(self.geometry.spacing)
+        offsets, weights = sphere(self.geometry)
         peaks = {}
         for seed in self.starts:
             indices = np.stack(np.unravel_index(seed.voxels, self.shape), axis=1)
-            peaks[seed.number] = min(float(sphere_means(self.values, indices, weights).max()), seed.suvmax)
+            peaks[seed.number] = min(float(sphere_means(self.values, indices, offsets, weights).max()), seed.suvmax)
         return peaks
 
     def once(self, key: Any, make: Callable[[], T]) -> T:
