@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from lymphoscope.app.references import References
 from lymphoscope.core.body import DEFAULT_LEAN_MASS
 from lymphoscope.core.errors import Message, Severity
-from lymphoscope.core.measure import Decision, Finding, Measure, Measures, Report, Segmentation
+from lymphoscope.core.measure import Decision, Finding, Measures, Report, Segmentation
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import Study
 from lymphoscope.core.volume import LesionMask
+from lymphoscope.quant.catalogue import measured
 from lymphoscope.quant.lesions import LesionOptions, lesion_messages, measure_lesions, patient_measures
 from lymphoscope.quant.response import Uptake, response_aids
 
@@ -69,10 +72,11 @@ def _doubts(segmentation: Segmentation) -> tuple[Message, ...]:
     doubtful = [d for d in segmentation.decisions if d.doubtful]
     if not doubtful:
         return ()
-    counted = [d for d in doubtful if d.counted]
-    what = f"{len(doubtful)} regions need a reader ({len(counted)} counted, {len(doubtful) - len(counted)} not)"
+    counted = sum(d.counted for d in doubtful)
+    head = "1 region needs" if len(doubtful) == 1 else f"{len(doubtful)} regions need"
     names = ", ".join(_named(d) for d in doubtful[:6]) + (", …" if len(doubtful) > 6 else "")
-    return (Message("SEG-W-DOUBTFUL", f"{what}: {names}"),)
+    what = f"{head} a reader ({counted} counted, {len(doubtful) - counted} not): {names}"
+    return (Message("SEG-W-DOUBTFUL", what),)
 
 
 def _named(decision: Decision) -> str:
@@ -86,11 +90,9 @@ def _sensitivity(study: Study, segmentation: Segmentation) -> Mapping[str, Measu
 def _burden(study: Study, mask: LesionMask) -> Measures:
     """Number of lesions, volume and glycolysis by another method."""
     suv = study.pet.array[mask.foreground]
-    tlg = float(suv.sum(dtype=float)) * mask.geometry.voxel_ml
-    return Measures(
-        (
-            Measure("n_lesions", len(set(mask.labels[mask.foreground].tolist())), "{lesions}", mask.source),
-            Measure("tmtv_ml", mask.volume_ml, "mL", mask.source),
-            Measure("tlg_g", tlg, "g", mask.source),
-        )
-    )
+    numbers = {
+        "n_lesions": len(np.unique(mask.labels[mask.foreground])),
+        "tmtv_ml": mask.volume_ml,
+        "tlg_g": float(suv.sum(dtype=float)) * mask.geometry.voxel_ml,
+    }
+    return Measures(tuple(measured(name, value, mask.source) for name, value in numbers.items()))
