@@ -26,7 +26,8 @@ class Told:
     """What became of each series, filled while choosing.
 
     Attributes:
-        facts: Role, reason and code by position in the list of series.
+        series: All series found.
+        facts: Role, reason and code of each that was spoken of, by its `id`.
     """
 
     series: Sequence[Series]

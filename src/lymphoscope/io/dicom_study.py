@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.progress import Progress, silent
-from lymphoscope.core.study import Identity, Patient, SeriesFact, Study
+from lymphoscope.core.study import Identity, SeriesFact, Study
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.io.choice import Told, choose_ct, choose_pet
@@ -72,6 +72,9 @@ def dicom_study(
     pet_stack = _laid(pet_series)
     ct_series = _pick_ct(told, pet_series, wish.ct, ct_found)
     _note_series(told, pet_series, notes)
+    for one in (pet_series, ct_series):
+        if one is not None:
+            one.first.examine()
     factors = suv_factors([h.dataset for h in pet_stack.headers], wish.overrides)
     pet = Volume(read_pet(pet_stack, factors.factors, progress), pet_stack.geometry, Unit.SUV_BW)
     volumes = {"pet": pet}
@@ -87,7 +90,7 @@ def dicom_study(
     first = pet_stack.headers[0]
     return Study(
         volumes=volumes,
-        patient=_with_age(factors.patient, first),
+        patient=factors.patient,
         identity=identity(first),
         suv=factors.audit,
         series=told.all(),
@@ -136,16 +139,6 @@ def scanner_facts(header: Header) -> Mapping[str, str]:
     return {name: words for name, keyword in _SCANNER.items() if (words := header.words(keyword))}
 
 
-def age_years(header: Header) -> float | None:
-    """Age at the scan, years: from Patient's Age, else from the birth date."""
-    text = header.text("PatientAge")
-    per_year = {"Y": 1.0, "M": 12.0, "W": 52.1775, "D": 365.2425}
-    if len(text) == 4 and text[:3].isdigit() and text[3] in per_year:
-        return int(text[:3]) / per_year[text[3]]
-    birth, scan = header.day("PatientBirthDate"), header.day("StudyDate") or header.day("SeriesDate")
-    return None if birth is None or scan is None or scan < birth else (scan - birth).days / 365.2425
-
-
 def _laid(series: Series) -> Stack:
     if isinstance(series.laid, Refusal):
         raise LymphoscopeError(series.laid.code, series.laid.why, series.name)
@@ -192,10 +185,6 @@ def _note_no_ct(series: Sequence[Series], notes: Notes) -> None:
         notes.add("IO-W-PETMR", "the study has MR instead of CT")
     else:
         notes.add("IO-W-NOCT", "no CT that can serve was found" if "CT" in kinds else "there is no CT")
-
-
-def _with_age(patient: Patient, header: Header) -> Patient:
-    return patient if patient.age_years is not None else replace(patient, age_years=age_years(header))
 
 
 def _scanned(headers: Sequence[Header]) -> datetime | None:
