@@ -1,0 +1,1 @@
+"""Masks drawn elsewhere: DICOM SEG, RTSTRUCT and NIfTI, read onto their grid."""

@@ -1,0 +1,1 @@
+"""DICOM objects made from a measured study, for the archive that its images lie in."""
