@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,6 +64,7 @@ def run(
     out: str | Path,
     settings: RunSettings | None = None,
     progress: Progress = silent,
+    stamp: Mapping[str, str] | None = None,
     **words: Any,
 ) -> Outcome:
     """Measure one study and write its case folder.
@@ -72,6 +74,7 @@ def run(
         out: The case folder to make.
         settings: What the run is told.
         progress: Told of every step.
+        stamp: What the caller wants to find in ``run.json`` again, such as a hash of the input.
         **words: The same in the words of the command line, such as ``method="max41"`` or ``weight_kg=70``.
 
     Returns:
@@ -89,6 +92,8 @@ def run(
             if error.exit_status != _REFUSED:
                 raise
             contents, found, report = (*_refused(source, error, settings), None)
+        if stamp:
+            contents["run.json"] = canonical_json({**json.loads(contents["run.json"]), **stamp})
         progress("write", 0, 1)
         folder = case.write(contents)
     return Outcome(found, folder, report)
