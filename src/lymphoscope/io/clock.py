@@ -14,6 +14,8 @@ _OFFSET = re.compile(r"([+-])(\d{2})(\d{2})")
 _YEARS = range(1800, 3000)
 """Years beyond are damage, and would overflow when a day is taken off."""
 
+DAYS_A_YEAR = 365.25
+
 
 def parse_date(text: str) -> date | None:
     """Read a DA: ``YYYYMMDD``, or the same with dots or hyphens."""
@@ -74,4 +76,4 @@ def parse_age(text: str) -> float | None:
     match = re.fullmatch(r"(\d{1,3})([YMWD])", text.upper())
     if match is None:
         return None
-    return int(match[1]) / {"Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}[match[2]]
+    return int(match[1]) / {"Y": 1.0, "M": 12.0, "W": DAYS_A_YEAR / 7, "D": DAYS_A_YEAR}[match[2]]

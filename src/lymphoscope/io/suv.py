@@ -31,7 +31,7 @@ from lymphoscope.core import body
 from lymphoscope.core.errors import LymphoscopeError, Message, Notes, Severity
 from lymphoscope.core.study import Patient, SuvAudit
 from lymphoscope.io.pet_series import WHERE, PetSeries, check_corrections, note_intercept
-from lymphoscope.io.suv_audit import audit_lines, audit_record
+from lymphoscope.io.suv_audit import audit_lines
 from lymphoscope.io.suv_facts import SuvFacts, SuvOverrides, note_activity, read_facts
 from lymphoscope.io.suv_override import SCAN_FACTS, refuse_baked, replaced, say_overrides
 from lymphoscope.io.suv_times import relative_change
@@ -39,7 +39,7 @@ from lymphoscope.io.suv_uptake import Timing, check_uptake, read_timing
 from lymphoscope.io.tags import PHILIPS_BQML, PHILIPS_SUV, PrivateElement, as_number, private_texts
 from lymphoscope.io.tracer import nuclide_by_half_life, read_tracer, require_fdg, unknown_tracer
 
-__all__ = ["SuvFactors", "SuvOverrides", "audit_lines", "audit_record", "require_fdg", "suv_factors"]
+__all__ = ["SuvFactors", "SuvOverrides", "audit_lines", "require_fdg", "suv_factors"]
 
 DECAYS = ("START", "ADMIN", "NONE")
 GML_TYPES = ("", "BW", "LBM", "LBMJAMES128", "LBMJANMA", "IBW")

@@ -1,9 +1,8 @@
-"""The SUV audit as lines for a reader and as a record for a file."""
+"""The SUV audit as lines for a reader."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from lymphoscope.core.study import SuvAudit
 
@@ -44,37 +43,6 @@ def audit_lines(audit: SuvAudit) -> list[tuple[str, str]]:
     return lines
 
 
-def audit_record(audit: SuvAudit) -> dict[str, Any]:
-    """The audit as a dictionary of JSON types: units in the key names, unknown is None, times in ISO 8601."""
-    return {
-        "type": "SUVbw",
-        "branch": audit.branch,
-        "units": audit.units or None,
-        "decay_correction": audit.decay_correction or None,
-        "factor_min": audit.factor_min,
-        "factor_max": audit.factor_max,
-        "t_ref": _iso(audit.t_ref),
-        "t_ref_source": audit.t_ref_source or None,
-        "candidates": {
-            name: {"time": _iso(moment), "suv_change_percent": 100 * change}
-            for name, (moment, change) in audit.candidates.items()
-        },
-        "t_inj": _iso(audit.t_inj),
-        "t_inj_source": audit.t_inj_source or None,
-        "uptake_min": audit.uptake_min,
-        "dose_bq": audit.dose_bq,
-        "weight_kg": audit.weight_kg,
-        "height_m": audit.height_m,
-        "sex": audit.sex,
-        "half_life_s": audit.half_life_s,
-        "nuclide": audit.nuclide or None,
-        "tracer": audit.tracer or None,
-        "fdg": audit.fdg,
-        "multipliers": dict(audit.multipliers),
-        "overrides": list(audit.overrides),
-    }
-
-
 def _number(value: float | None, unit: str) -> str:
     return "–" if value is None else f"{value:.6g} {unit}"
 
@@ -87,7 +55,3 @@ def _clock(moment: datetime) -> str:
     """Date and time to the tenth of a second."""
     tenths = f".{moment.microsecond // 100000}" if moment.microsecond else ""
     return f"{moment:%Y-%m-%d %H:%M:%S}{tenths}"
-
-
-def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -10,8 +10,6 @@ from lymphoscope.io.pet_series import WHERE
 
 HIGHEST_SUV = 200.0
 BODY_MEDIAN = (0.1, 3.0)
-LIVER_MEAN = (1.3, 3.0)
-"""Range of the mean of the liver's SUV. Reference: EANM quality control range, Eur J Nucl Med Mol Imaging 50:486."""
 LOWEST_SUV = -1.0
 NEGATIVE_SHARE = 0.01
 BODY_SHARE = 0.05
@@ -51,14 +49,6 @@ def body_median(suv: Array, body: Array | None = None) -> float | None:
         body = suv > BODY_SHARE * (high if high > 0 else float(suv.max()))
     inside = suv[body.astype(bool)]
     return float(np.median(inside)) if inside.size else None
-
-
-def check_liver(mean: float) -> tuple[Message, ...]:
-    """Check the liver's mean SUV; ``SUV-W-LIVER`` outside 1.3–3.0."""
-    low, high = LIVER_MEAN
-    if low <= mean <= high:
-        return ()
-    return (Message("SUV-W-LIVER", f"mean SUV of the liver is {mean:.2f}, outside {low:g}–{high:g}", WHERE),)
 
 
 def _implausible(highest: float, median: float | None) -> tuple[Message, ...]:

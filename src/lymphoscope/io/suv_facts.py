@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Generic, TypeVar
+
+from pydicom.dataset import Dataset
 
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.study import Patient
-from lymphoscope.io.clock import parse_age, parse_date
+from lymphoscope.io.clock import DAYS_A_YEAR, parse_age, parse_date
 from lymphoscope.io.pet_series import WHERE, PetSeries
 from lymphoscope.io.tags import number, text
 from lymphoscope.io.tracer import Tracer, nuclide_by_half_life
@@ -261,13 +263,18 @@ def _sex_or_none(series: PetSeries) -> str | None:
 
 
 def _age(series: PetSeries) -> float | None:
-    """Age in years from Patient's Age, else from the birth date and the study's; None when slices disagree."""
+    """Age in years from Patient's Age, else from the birth date and the scan's; None when slices disagree."""
     ages = set(series.each(lambda header: parse_age(text(header, 0x00101010))))
     if ages == {None}:
-        pairs = series.each(lambda header: (parse_date(text(header, 0x00100030)), parse_date(text(header, 0x00080020))))
-        ages = {(then - born).days / 365.25 if born and then else None for born, then in pairs}
+        pairs = series.each(lambda header: (_date(header, 0x00100030), _date(header, 0x00080020, 0x00080021)))
+        ages = {(then - born).days / DAYS_A_YEAR if born and then else None for born, then in pairs}
     age = ages.pop() if len(ages) == 1 else None
     return age if age is not None and 0 <= age <= 130 else None
+
+
+def _date(header: Dataset, *tags: int) -> date | None:
+    """The first of these dates that can be read."""
+    return next((day for tag in tags if (day := parse_date(text(header, tag))) is not None), None)
 
 
 def _check_overrides(overrides: SuvOverrides) -> None:

@@ -498,4 +498,6 @@ def test_messages_name_no_value_that_could_be_a_name(pet_headers):
 def test_age_from_the_birth_date(pet_headers):
     born = pet_headers(PatientAge=None, PatientBirthDate="19740301")
     assert suv_factors(born).patient.age_years == pytest.approx(50, abs=0.01)
+    no_study_date = pet_headers(PatientAge=None, PatientBirthDate="19740301", StudyDate=None)
+    assert suv_factors(no_study_date).patient.age_years == pytest.approx(50, abs=0.01)
     assert suv_factors(pet_headers(PatientAge=None)).patient.age_years is None

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import json
-from datetime import datetime
-
 import pytest
 
 from lymphoscope.core.study import SuvAudit
-from lymphoscope.io.suv import SuvOverrides, audit_lines, audit_record, suv_factors
+from lymphoscope.io.suv import SuvOverrides, audit_lines, suv_factors
 
 
 def test_lines_say_everything_with_its_unit(pet_headers):
@@ -37,21 +34,7 @@ def test_lines_of_factors_by_slice(pet_headers):
     assert lines["Decay reference"] == "–"
 
 
-def test_declared_suv_has_lines_and_a_record():
-    audit = SuvAudit(branch="declared")
-    assert ("Formula", "values declared to be SUV by the user") in audit_lines(audit)
-    record = audit_record(audit)
-    assert record["factor_min"] is None
-    assert record["t_ref"] is None
-    json.dumps(record, allow_nan=False)
-
-
-def test_record_has_the_keys_of_the_specification(pet_headers):
-    record = audit_record(suv_factors(pet_headers()).audit)
-    wanted = "type factor_min factor_max t_ref t_ref_source candidates t_inj uptake_min dose_bq weight_kg height_m sex"
-    assert {*wanted.split(), "half_life_s", "overrides"} <= set(record)
-    assert record["type"] == "SUVbw"
-    assert datetime.fromisoformat(record["t_ref"]) == datetime(2024, 3, 1, 10)
-    assert record["candidates"]["series"] == {"time": "2024-03-01T10:00:00", "suv_change_percent": 0.0}
-    assert record["uptake_min"] == 60
-    json.dumps(record, allow_nan=False, sort_keys=True)
+def test_declared_suv_has_lines():
+    lines = audit_lines(SuvAudit(branch="declared"))
+    assert ("Formula", "values declared to be SUV by the user") in lines
+    assert ("Decay reference", "–") in lines

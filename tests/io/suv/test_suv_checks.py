@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lymphoscope.core.errors import LymphoscopeError
-from lymphoscope.io.suv_checks import body_median, check_liver, check_suv
+from lymphoscope.io.suv_checks import body_median, check_suv
 
 
 def patient(muscle=0.6, organ=2.0, lesion=8.0):
@@ -70,8 +70,3 @@ def test_negative_values_beyond_noise(lowest, voxels, warns):
     assert suv.size == 18000
     suv.reshape(-1)[:voxels] = lowest
     assert (codes(suv) == ["IO-W-NEGATIVE"]) == warns
-
-
-@pytest.mark.parametrize(("mean", "warns"), [(1.29, True), (1.3, False), (2.2, False), (3.0, False), (3.01, True)])
-def test_liver(mean, warns):
-    assert [m.code for m in check_liver(mean)] == (["SUV-W-LIVER"] if warns else [])
