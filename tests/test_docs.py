@@ -124,10 +124,12 @@ def _generator():
     return module
 
 
-@pytest.mark.parametrize(("name", "make"), _generator().PAGES.items(), ids=str)
-def test_generated_pages_are_up_to_date(name: str, make) -> None:
+@pytest.mark.parametrize("name", sorted(_generator().PAGES))
+def test_generated_pages_are_up_to_date(name: str) -> None:
     page = ROOT / "docs" / name
-    assert page.read_text(encoding="utf-8") == make(), f"docs/{name} is out of date: run `make docs`"
+    assert page.read_text(encoding="utf-8") == _generator().PAGES[name](), (
+        f"docs/{name} is out of date: run `make docs`"
+    )
 
 
 def test_every_page_can_be_reached_from_the_index() -> None:
