@@ -109,6 +109,8 @@ def run(
     injection_time: o.InjectionTime = None,
     reference_time: o.ReferenceTime = None,
     identify: o.Identify = False,
+    dicom: o.Dicom = True,
+    parametric_map: o.ParametricMap = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
     as_json: o.Json = False,
@@ -223,6 +225,23 @@ def messages(
         if not found:
             raise unknown_name("message code", wanted, CODES)
         show.codes(found, manner)
+
+
+@app.command()
+def node(
+    context: typer.Context,
+    config: o.NodeConfig = None,
+    make_config: o.MakeConfig = None,
+    as_json: o.Json = False,
+) -> None:
+    """Run a DICOM node: studies come in over the network, are measured, and the results go back.
+
+    It runs until it is told to end (Ctrl-C, SIGTERM). What it had received by then is worked on the next time.
+    """
+    with _verb(context):
+        from lymphoscope.app.node import serve
+
+        serve.node(config, make_config)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 _STUDY, _METHOD, _SUV, _SHOW = "What is read", "How it is measured", "What the header does not say", "What is shown"
+_WRITTEN = "What is written"
 
 Study = Annotated[
     Path,
@@ -105,6 +106,14 @@ Identify = Annotated[
     bool,
     typer.Option("--identify", help="Print the patient's name and number on the report.", rich_help_panel=_SHOW),
 ]
+Dicom = Annotated[
+    bool,
+    typer.Option("--dicom/--no-dicom", help="Write DICOM objects, if the PET is DICOM.", rich_help_panel=_WRITTEN),
+]
+ParametricMap = Annotated[
+    bool,
+    typer.Option("--parametric-map", help="Write SUV as a DICOM parametric map too.", rich_help_panel=_WRITTEN),
+]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON, and nothing else, to standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and the result only.", rich_help_panel=_SHOW)]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show each step and all notes.", rich_help_panel=_SHOW)]
@@ -113,4 +122,12 @@ Kind = Annotated[str, typer.Option("--kind", metavar="body|digital", help="A bod
 Vendor = Annotated[str, typer.Option("--vendor", metavar="NAME", help="Whose way of writing PET, such as siemens, ge.")]
 Syntax = Annotated[
     str, typer.Option("--syntax", metavar="NAME", help="Transfer syntax: explicit, implicit, rle, jpeg-ls, jpeg-2000 …")
+]
+
+NodeConfig = Annotated[
+    Path | None,
+    typer.Argument(metavar="CONFIG", show_default=False, help="The node's configuration, a TOML file."),
+]
+MakeConfig = Annotated[
+    Path | None, typer.Option("--make-config", metavar="FILE", help="Write a commented configuration, and leave.")
 ]

@@ -36,6 +36,8 @@ class RunSettings:
         min_volume_ml: Smallest region kept at preselection, mL.
         identify: Print name, number and birth date on the report; they are left out otherwise.
         force: Replace the output folder if there is one.
+        dicom: Write DICOM objects, where the PET came as DICOM.
+        parametric_map: Write SUV as a DICOM parametric map too.
 
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` or ``USE-E-NAME`` for a setting that cannot be.
@@ -48,6 +50,8 @@ class RunSettings:
     min_volume_ml: float = 3.0
     identify: bool = False
     force: bool = False
+    dicom: bool = True
+    parametric_map: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -211,7 +215,9 @@ def run_settings(words: Mapping[str, Any]) -> RunSettings:
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` or ``USE-E-NAME`` for a word that cannot be.
     """
-    names = ("method", "all_methods", "connectivity", "min_volume_ml", "identify", "force")
+    names = (
+        "method", "all_methods", "connectivity", "min_volume_ml", "identify", "force", "dicom", "parametric_map",
+    )  # fmt: skip
     return RunSettings(load=load_options(words), **{name: words[name] for name in names if name in words})
 
 

@@ -56,6 +56,9 @@ _CODES = {
     "IO-E-NIFTIUNIT": Code(
         "the unit of a NIfTI PET is not known", fix="Add --suv if its values are SUV (body weight)."
     ),
+    "IO-E-MASK": Code(
+        "the mask file cannot be read", fix="Give a DICOM segmentation, an RT structure set or a NIfTI label map."
+    ),
     "IO-E-WRITE": Code("the result could not be written", fix="Check space and permissions of the output folder."),
     "IO-E-LOCKED": Code("another run is writing this case", fix="Wait for it, or give another output folder."),
     "IO-W-NAC": Code("a series without attenuation correction was left out"),
@@ -133,6 +136,10 @@ _CODES = {
     "GEO-W-FRAME": Code("PET and CT have different frames of reference", "They were matched by position only."),
     "GEO-W-FLIP": Code("left and right may be exchanged", "Sites would be on the wrong side."),
     "GEO-W-MASKRESAMPLED": Code("a mask was brought to the PET grid", "Its edge may move by half a voxel."),
+    "GEO-W-MASKPART": Code("part of what was drawn was left out", "It is not in the volume."),
+    "GEO-W-MASKSMALL": Code("contours hold no voxel", "They add no volume."),
+    "GEO-W-MASKGAPS": Code("slices between contours hold none", "Their volume is not counted."),
+    "GEO-W-MASKOVERLAP": Code("segments overlap", "Voxels drawn twice are counted once."),
     "GEO-W-MASKLARGE": Code("the mask covers much of the body", "It may be inverted."),
     "FOV-W-CUT": Code("the field of view cuts disease", "TMTV is a lower limit."),
     "FOV-W-PARTIAL": Code("part of the body was not scanned", "Affects distances and volume."),
@@ -152,6 +159,16 @@ _CODES = {
     "RAD-W-SMALL": Code("lesions are too small for texture", "Texture is not given for them."),
     "D5PS-W-BORDER": Code("close to a limit of the five-point scale", "The score may change by reading."),
     "D5PS-W-LIVER": Code("the liver is not a sound reference", "Deauville aid switched off."),
+    # DICOM objects
+    "IO-I-NODICOM": Code("a DICOM object was not written", "The other files are complete."),
+    "OUT-E-GRID": Code("what was measured does not lie on the PET's slices", fix="Measure the series itself."),
+    "OUT-E-OBJECT": Code("a DICOM object could not be built", fix="Please report the code and what is in it."),
+    "OUT-E-SOURCE": Code("the PET's header lacks what an object must take over", fix="Export the original series."),
+    # node
+    "NODE-E-LISTEN": Code("the node cannot listen at its address", fix="Free the port, or give another in [listen]."),
+    "NODE-E-LOCKED": Code("another node has the folder", fix="Stop it, or give another folder in [node]."),
+    "NODE-E-WORK": Code("runs of a study broke down", fix="See the reason in the log; a restart tries it again."),
+    "NODE-E-SEND": Code("a destination refuses a result", fix="See its answer in the log; a restart tries it again."),
     # use and run
     "USE-E-NAME": Code("unknown name"),
     "USE-E-VALUE": Code("a setting is out of range"),

@@ -28,6 +28,12 @@ CASE_FILES = (
     "report.pdf",
     "report.csv",
     "mip.png",
+    "seg.dcm",
+    "removed.dcm",
+    "sr.dcm",
+    "mip.dcm",
+    "report.dcm",
+    "suv.dcm",
     "run.json",
 )
 """Names in a case folder; no other is written, and a folder with any other is never replaced."""

@@ -19,6 +19,8 @@ from lymphoscope.io.header import lenient_reading
 from lymphoscope.io.layouts import find_layout
 from lymphoscope.io.masks import read_organs
 from lymphoscope.io.nifti_study import nifti_series, nifti_study, read_nifti_ct
+from lymphoscope.io.series import gather
+from lymphoscope.io.slices import Stack
 from lymphoscope.io.suv import SuvOverrides
 
 
@@ -93,6 +95,26 @@ def list_series(path: str | Path) -> tuple[SeriesFact, ...]:
         if found.headers:
             return dicom_series(found)
         return nifti_series(found.nifti, place.file)
+
+
+def series_slices(path: str | Path, series_uid: str) -> Stack:
+    """Read the headers of one PET series again, for what is to refer to it.
+
+    Args:
+        path: What the study was loaded from.
+        series_uid: Series instance UID, as `Study.series` tells it.
+
+    Returns:
+        Headers without pixels in array order, with their grid.
+
+    Raises:
+        LymphoscopeError: ``IO-E-NOPET`` when the series is not there, and whatever `list_series` raises.
+    """
+    with lenient_reading(Notes()), _opened(Path(path)) as place:
+        for one in gather(_found(place, Notes(), silent).headers):
+            if one.uid == series_uid and one.modality == "PT" and isinstance(one.laid, Stack):
+                return one.laid
+    raise LymphoscopeError("IO-E-NOPET", "the PET series that was measured is not there any more")
 
 
 def _study(place: _Place, options: LoadOptions, notes: Notes, progress: Progress) -> Study:
