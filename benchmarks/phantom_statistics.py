@@ -134,10 +134,10 @@ def edge(pet: np.ndarray, spacing: tuple[float, ...], near: tuple[slice, ...], s
                 ray = image[centre[0] + dz, centre[1] :: sign, centre[2] + dy]
                 widths.append(_fall(ray, spacing[1]))
     width = float(np.nanpercentile(widths, 25)) * 1.177
-    distance = ndimage.distance_transform_edt(~hot, spacing)
+    distance = ndimage.distance_transform_edt(image < 10.0, spacing)
     inside = skin[near]
-    ring = np.percentile(image[inside & (distance > 6) & (distance < 15)], 10)
-    far = np.percentile(image[inside & (distance > 20) & (distance < 40)], 10)
+    ring = np.percentile(image[inside & (distance > 8) & (distance < 15)], 10)
+    far = np.percentile(image[inside & (distance > 30) & (distance < 50)], 10)
     return {"edge": width, "ring": float(ring), "far": float(far)}
 
 
@@ -189,7 +189,8 @@ def describe(p: wb.Phantom) -> dict[str, object]:
     mask = body_mask(pet, geometry.spacing)
     hot = pet >= 4.0
     normal = hot & ~lesion
-    brain = labels == code["brain"]
+    organ = wb.onto(p.organs.mask.labels, p.organs.mask.geometry, geometry, order=0)
+    brain, kidney = organ == code["brain"], organ == code["kidneys"]
     row: dict[str, object] = dict(p.facts)
     row.update(
         liver=float(pet[core].mean()) if core.any() else None,
@@ -198,12 +199,12 @@ def describe(p: wb.Phantom) -> dict[str, object]:
         closure=closure(pet, geometry.voxel_ml, float(p.facts["weight_kg"])),
         hot_ml=float(hot.sum()) * geometry.voxel_ml,
         normal_ml=float(normal.sum()) * geometry.voxel_ml,
-        normal_no_brain_ml=float((normal & ~brain).sum()) * geometry.voxel_ml,
+        normal_no_brain_ml=float((normal & (labels != code["brain"])).sum()) * geometry.voxel_ml,
         tmtv=p.lesions.volume_ml,
         parts=len(hot_parts(normal, geometry.voxel_ml)),
         brain_max=float(pet[brain].max()) if brain.any() else None,
         brain_median=float(np.median(pet[brain])) if brain.any() else None,
-        kidney_hot=float((pet[labels == code["kidneys"]] >= 4).mean()),
+        kidney_hot=float((pet[kidney] >= 4).mean()),
         outside_skin=int((p.objects.foreground & ~ndimage.binary_dilation(mask, iterations=2)).sum()),
     )
     row.update(_lesion_figures(p))
@@ -418,7 +419,8 @@ def table_real() -> list[tuple[str, str, str, str]]:
     out, rows, hists = [], [], {k: [] for k in REGIONS}
     for number in (3, 11, 25, 40, 56, 77):
         scan = wb.Acquisition(wb.SCANNERS[0], 6.3, 0.0, 71.0, 292.8, 4.0, 1.0, 11.0)
-        settings = wb.WholeBodySettings(subtype="none", scanner="ge_st", acquisition=scan, with_ct=False, with_lookalikes=False,
+        condition = wb.Condition(uptake_min=45.0, heart="diffuse")
+        settings = wb.WholeBodySettings(subtype="none", scanner="ge_st", acquisition=scan, condition=condition, with_ct=False, with_lookalikes=False,
                                         arms_up=True, whole_head=False, sex="M")  # fmt: skip
         p = wb.whole_body(organ_map(number), number, settings)
         array, spacing = p.pet.array, p.pet.geometry.spacing

@@ -29,7 +29,6 @@ from lymphoscope.image.wholebody_physics import (
     Acquisition,
     Imaging,
     Scanner,
-    blurred,
     cold_band,
     draw_acquisition,
     noisy,
@@ -57,6 +56,8 @@ PHYSIOLOGICAL_NAMES: Mapping[int, str] = {**{v: k for k, v in CODE.items()}, OTH
 LESION_SUV = 4.0
 _HALO_SUV = 2.0
 _TURNS = 5
+_TLG_PER_KG = 170.0
+"""Most uptake that lesions may hold, SUV·mL per kg: about a sixth of the dose."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class WholeBodySettings:
         with_ct: Make a CT.
         with_lookalikes: Add findings that are neither normal nor lymphoma.
         ct_voxel: CT voxel along (z, y, x), mm.
+        bmi: Body mass index that sets the thickness of fat, kg/m².
+        all_organs: Label everything `ORGANS` has a word for, not only the organs of the given map.
     """
 
     step_mm: float = 4.0
@@ -90,6 +93,8 @@ class WholeBodySettings:
     with_ct: bool = True
     with_lookalikes: bool = True
     ct_voxel: tuple[float, float, float] = (3.0, 1.953125, 1.953125)
+    bmi: float | None = None
+    all_organs: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +158,9 @@ def whole_body(organs: OrganMap, draw: np.random.Generator | int, settings: Whol
     scanner = _scanner(settings, draw)
     acquisition, dose = draw_acquisition(scanner, patient.weight_kg, patient.condition.uptake_min, draw)
     acquisition = settings.acquisition or acquisition
-    disease, grown = _disease(patient, normal, acquisition, draw)
+    ct_facts = draw_ct(settings.ct_voxel, draw)
+    imaging = _imaging(body, acquisition, ct_facts.shift_mm, draw)
+    disease, grown = _disease(patient, normal, imaging, draw)
     factor = settle(normal, body, grown.tlg, patient.weight_kg)
     normal = normal * np.float32(factor)
     if disease.lesions:
@@ -161,8 +168,6 @@ def whole_body(organs: OrganMap, draw: np.random.Generator | int, settings: Whol
     else:
         grown.truth = normal
     grid = pet_grid(frame, scanner)
-    ct_facts = draw_ct(settings.ct_voxel, draw)
-    imaging = _imaging(body, acquisition, ct_facts.shift_mm, draw)
     clean = onto(imaging.of(grown.truth), frame.geometry, grid)
     bare = onto(imaging.of(normal), frame.geometry, grid)
     lost = np.float32(1.0 - patient.condition.extravasation)
@@ -179,7 +184,7 @@ def whole_body(organs: OrganMap, draw: np.random.Generator | int, settings: Whol
     facts.update(closure_factor=factor, ct_shift_mm=ct_facts.shift_mm, ct_enhanced=ct_facts.enhanced)
     return Phantom(
         Volume(pet, grid, Unit.SUV_BW), Volume(clean, grid, Unit.SUV_BW), ct, masks["lesions"], masks["core"],
-        masks["objects"], normal_map, _organ_map(body, grown, ct_facts.shift_mm), facts,
+        masks["objects"], normal_map, _organ_map(body, grown, ct_facts.shift_mm, settings.all_organs), facts,
     )  # fmt: skip
 
 
@@ -191,7 +196,7 @@ def _patient(organs: OrganMap, settings: WholeBodySettings, draw: np.random.Gene
     burden = BURDEN.get(subtype, BURDEN["DLBCL"])
     sex = settings.sex or ("M" if frame.mask("prostate").any() else "F")
     age = settings.age_years or float(np.clip(draw.normal(*burden.age), 18, 90))
-    bmi = float(np.clip(25.0 * np.exp(0.17 * draw.standard_normal()), 17.5, 42.0))
+    bmi = settings.bmi or float(np.clip(25.0 * np.exp(0.17 * draw.standard_normal()), 17.5, 42.0))
     arms = settings.arms_up if settings.arms_up is not None else bool(draw.random() < 0.7)
     body = outline(frame, Build(sex, age, bmi, arms), draw)
     skeleton(body, draw)
@@ -254,7 +259,7 @@ def _imaging(body: Body, acquisition: Acquisition, shift_mm: float, draw: np.ran
 
 
 def _disease(
-    patient: _Patient, normal: NDArray[np.float32], acquisition: Acquisition, draw: np.random.Generator
+    patient: _Patient, normal: NDArray[np.float32], imaging: Imaging, draw: np.random.Generator
 ) -> tuple[Disease, Grown]:
     """Draw lesions, image them without noise, and twice correct volumes and uptake towards what was drawn."""
     body = patient.body
@@ -271,16 +276,17 @@ def _disease(
         grown = grow(body, normal, disease)
         if turn == _TURNS - 1:
             break
-        image = blurred(grown.truth, acquisition, frame.step)
+        image = imaging.of(grown.truth)
         wide = ndimage.binary_dilation(grown.number > 0)
         peaks = np.zeros(len(disease.lesions) + 1)
         inside = grown.number > 0
         np.maximum.at(peaks, grown.number[inside], image[inside])
         shown = float(np.count_nonzero(wide & (image >= LESION_SUV))) * frame.geometry.voxel_ml
         factor = float(np.clip(disease.tmtv_ml / max(shown, 0.1), 0.3, 2.5))
-        if turn > 0 and abs(factor - 1.0) < 0.1:
+        heat = min(1.0, _TLG_PER_KG * patient.weight_kg / max(grown.tlg, 1e-6))
+        if turn > 0 and abs(factor - 1.0) < 0.1 and heat > 0.9:
             break
-        disease = retuned(disease, factor, dict(enumerate(peaks.tolist())))
+        disease = retuned(disease, factor, dict(enumerate(peaks.tolist())), heat)
     return disease, grown
 
 
@@ -338,10 +344,13 @@ def _displace(body: Body, grown: Grown) -> None:
     body.tissue[grown.dead] = int(Tissue.NECROSIS)
 
 
-def _organ_map(body: Body, grown: Grown, shift_mm: float) -> OrganMap:
+def _organ_map(body: Body, grown: Grown, shift_mm: float, everything: bool) -> OrganMap:
     """Organ labels at the CT's breathing phase; what a nodal mass displaced is no longer the organ."""
     frame = body.frame
     labels = frame.organ.copy()
+    if everything:
+        codes = np.array([CODE.get(NATURE[t].organ, 0) for t in Tissue], np.uint8)
+        labels = np.where(labels > 0, labels, codes[body.tissue])
     labels[(grown.number > 0) & (labels == CODE["lungs"])] = 0
     result = np.zeros_like(labels)
     moving = {name: NATURE[t].moves for t, name in ((t, NATURE[t].organ) for t in Tissue) if name in CODE}

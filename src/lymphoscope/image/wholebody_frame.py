@@ -276,7 +276,7 @@ def _continue_brain(
     z = geometry.origin[2] + geometry.spacing[0] * np.arange(geometry.shape[0])
     if not slices.size or z[slices[-1]] < fov[1] - 3 * geometry.spacing[0]:
         return
-    last = slices[-1]
+    last = max(int(slices[-1]) - 1, int(slices[0]))  # the map's own last slice may be half empty
     half = _BRAIN_HEIGHT_MM / 2
     centre_z = max(z[slices[0]] + half, z[last] - 0.6 * half)
     rows = np.flatnonzero(brain[max(last - 3, 0) : last + 1].any(axis=(0, 2)))

@@ -78,7 +78,7 @@ def _shape(
     cost[(body.depth[box] < 4.0) | (taken[box] > 0)] = np.inf
     outside = (frame.z < frame.fov[0]) | (frame.z > frame.fov[1])
     cost[outside[box[0]]] = np.inf
-    cost = cost * np.exp(0.45 * smooth_field(cost.shape, 0.45 * radius / frame.step, draw))
+    cost = cost * np.exp(0.32 * smooth_field(cost.shape, 0.45 * radius / frame.step, draw))
     return box, _percolated(cost, _start(frame, lesion, box), lesion.volume_ml / frame.geometry.voxel_ml)
 
 
@@ -104,9 +104,9 @@ def _percolated(cost: NDArray[np.float32], start: tuple[int, int, int], voxels: 
     order = np.argpartition(flat, wanted)[:wanted]
     order = order[np.isfinite(flat[order])]
     cover.ravel()[order] = 1.0
-    soft = ndimage.uniform_filter(cover, 3)
-    cover[(soft > 0.6) & np.isfinite(cost)] = 1.0
-    cover[soft < 0.25] = 0.0
+    soft = ndimage.gaussian_filter(cover, 1.2)
+    cover[(soft > 0.5) & np.isfinite(cost)] = 1.0
+    cover[soft < 0.4] = 0.0
     return cover
 
 
@@ -138,7 +138,7 @@ def _uptake(
     lesion: Lesion, cover: NDArray[np.float32], step: float, draw: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """True uptake inside a lesion: lognormal field, radial trend, dead cavities."""
-    spread = float(np.interp(np.log10(max(lesion.volume_ml, 0.1)), (0.0, 1.0, 2.5), (0.10, 0.20, 0.35)))
+    spread = float(np.interp(np.log10(max(lesion.volume_ml, 0.1)), (0.0, 1.0, 2.5), (0.12, 0.28, 0.40)))
     spread = min(spread, max(0.05, float(np.log(max(lesion.suvmax, 0.1) / 4.8)) / 2.2))
     field = np.clip(smooth_field(cover.shape, draw.uniform(8.0, 20.0) / 1.6 / step, draw), -2.2, 2.2)
     depth = inside_depth(cover >= 0.5, step)

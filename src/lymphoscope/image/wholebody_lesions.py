@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
+from scipy.stats import nbinom
 
 from lymphoscope.core.volume import Array
 from lymphoscope.image.wholebody_tables import BURDEN, STATIONS, SUBTYPES, Burden, Station
@@ -114,7 +115,7 @@ def _sites(burden: Burden, subtype: str, fate: float, draw: np.random.Generator)
     likeliest: tuple[float, Station, float] | None = None
     for station in STATIONS:
         for sign in (1.0, -1.0) if station.paired else (0.0,):
-            threshold = float(norm.ppf(np.clip(station.rates[column] / 100.0, 1e-6, 0.999))) * total
+            threshold = float(ndtri(np.clip(station.rates[column] / 100.0, 1e-6, 0.999))) * total
             value = threshold + burden.frailty * fate + burden.side * side[station.above] + draw.standard_normal()
             if value > 0:
                 found.append((station, sign))
@@ -126,10 +127,8 @@ def _sites(burden: Burden, subtype: str, fate: float, draw: np.random.Generator)
 
 def _count(burden: Burden, fate: float) -> int:
     """Number of lesions: the quantile of the negative binomial at the patient's frailty."""
-    from scipy.stats import nbinom  # noqa: PLC0415  (kept beside its only use: importing scipy.stats is slow)
-
     mean, shape = burden.lesions
-    value = nbinom.ppf(norm.cdf(fate), shape, shape / (shape + mean))
+    value = nbinom.ppf(ndtr(fate), shape, shape / (shape + mean))
     return int(np.clip(value, 1, 60))
 
 
@@ -147,7 +146,7 @@ def _heat(shares: Array, draw: np.random.Generator) -> NDArray[np.float64]:
     """SUVmax of each lesion over the patient's: LN(0.55; 0.45) capped at 1, rank-correlated with volume."""
     size = np.log(shares)
     size = (size - size.mean()) / max(float(size.std()), 1e-6) if len(shares) > 1 else np.zeros(1)
-    mix = 0.35 * size + np.sqrt(1 - 0.35**2) * draw.standard_normal(len(shares))
+    mix = 0.15 * size + np.sqrt(1 - 0.15**2) * draw.standard_normal(len(shares))
     heat = np.minimum(0.55 * np.exp(0.45 * np.clip(mix, -2.5, 2.5)), 1.0)
     heat[int(np.argmax(heat))] = 1.0
     return np.asarray(heat)
@@ -257,17 +256,19 @@ def _cooled(lesion: Lesion, tmtv: float, body: Body, draw: np.random.Generator) 
     return replace(lesion, suvmax=suvmax, level=0.85 * suvmax, volume_ml=volume)
 
 
-def retuned(disease: Disease, volume: float, measured: dict[int, float]) -> Disease:
+def retuned(disease: Disease, volume: float, measured: dict[int, float], heat: float = 1.0) -> Disease:
     """Grow or shrink all lesions by a factor and correct the uptake of each towards its wanted maximum.
 
     Args:
         disease: What was imaged.
         volume: Factor on all volumes.
         measured: Lesion number (from 1) → maximum in the image without noise.
+        heat: Factor on the maxima that are wanted.
     """
     lesions = []
-    for number, lesion in enumerate(disease.lesions, start=1):
+    for number, wanted in enumerate(disease.lesions, start=1):
         seen = measured.get(number, 0.0)
+        lesion = replace(wanted, suvmax=max(wanted.suvmax * heat, min(wanted.suvmax, 6.5)))
         factor = float(np.clip(lesion.suvmax / seen, 0.6, 1.7)) if seen > 0 else 1.0
         least = 4.9 if lesion.volume_ml > 30.0 and not lesion.diffuse else 0.3
         level = float(np.clip(lesion.level * factor, least, max(1.4 * disease.suvmax, least)))

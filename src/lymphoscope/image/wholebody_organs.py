@@ -94,7 +94,7 @@ def _brain(body: Body, draw: np.random.Generator) -> None:
     depth = depth + 4.0 * smooth_field(part.shape, 7.0 / frame.step, draw)
     view = body.tissue[box]
     view[part] = int(Tissue.GREY)
-    view[part & (depth > 13.0)] = int(Tissue.WHITE)
+    view[part & (depth > 17.0)] = int(Tissue.WHITE)
     index = np.argwhere(part)
     base = frame.z[box[0]][0]
     centre = frame.geometry.to_lps(index.mean(axis=0) + [b.start for b in box])

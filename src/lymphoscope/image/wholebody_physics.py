@@ -48,7 +48,7 @@ class Scanner:
 
 
 SCANNERS: tuple[Scanner, ...] = (
-    Scanner("ge_st", "GE", (3.27, 4.6875, 4.6875), 128, (6.2, 7.6), 0.0, (0.9, 1.2), (6.6, 7.6, 4.1), 146, 1.42),
+    Scanner("ge_st", "GE", (3.27, 4.6875, 4.6875), 128, (6.2, 7.6), 0.0, (0.9, 1.2), (6.2, 7.4, 4.1), 146, 1.42),
     Scanner("ge_ste", "GE", (3.27, 5.46875, 5.46875), 128, (6.0, 7.5), 0.0, (1.0, 1.5), (7.0, 7.6, 4.5), 130, 1.3),
     Scanner("ge_690", "GE", (3.27, 3.90625, 3.90625), 192, (5.8, 7.0), 0.0, (2.0, 3.5), (6.2, 6.6, 4.6), 120, 1.2),
     Scanner("ge_mi", "GE", (2.79, 2.734375, 2.734375), 256, (4.6, 5.6), 0.3, (4.0, 8.0), (6.0, 6.2, 5.0), 150, 1.15),
@@ -199,7 +199,7 @@ def halo(truth: NDArray[np.float32], step: float) -> NDArray[np.float32]:
         return np.ones_like(truth)
     near = ndimage.gaussian_filter(excess, 9.0 / step, truncate=3.0)
     near[ndimage.binary_dilation(excess > 0)] = 0.0
-    return np.asarray(1.0 - 0.82 * np.clip(near / 4.0, 0.0, 1.0), dtype=np.float32)
+    return np.asarray(1.0 - 0.6 * np.clip(near / 4.0, 0.0, 1.0), dtype=np.float32)
 
 
 def pet_grid(frame: Frame, scanner: Scanner) -> Geometry:
@@ -268,7 +268,7 @@ def noisy(
     along = 1.0 + (scanner.seam - 1.0) * position**3
     along[0] *= 2.4
     along[-1] *= 2.0
-    cov = acquisition.liver_cov * np.interp(depth, (0.0, 30.0, 110.0), (0.75, 0.86, 1.12)).astype(np.float32)
+    cov = acquisition.liver_cov * np.interp(depth, (0.0, 30.0, 110.0), (0.70, 0.80, 1.04)).astype(np.float32)
     cov *= (np.maximum(mean, 0.1) / 2.0) ** np.float32(-0.08)
     cov *= along.astype(np.float32)[:, None, None]
     variance = np.log1p(cov**2)

@@ -75,7 +75,7 @@ def draw_condition(body: Body, draw: np.random.Generator, reactive_marrow: float
         thyroid=bool(draw.random() < (0.11 if body.sex == "F" else 0.022)),
         marrow=marrow,
         spleen=float(draw.uniform(1.0, 1.7)) if marrow > 1.0 else 1.0,
-        muscle=float(draw.uniform(1.6, 3.0)) if draw.random() < 0.03 else 1.0,
+        muscle=float(draw.uniform(1.4, 1.9)) if draw.random() < 0.03 else 1.0,
         extravasation=float(draw.uniform(0.01, 0.15)) if draw.random() < 0.06 else 0.0,
     )
 
@@ -92,7 +92,7 @@ def draw_levels(body: Body, condition: Condition, draw: np.random.Generator) -> 
     """Draw the SUV of every tissue (table T1 of the phantom specification)."""
     late = condition.uptake_min / 60.0
     stout = (body.bmi / 25.0) ** 0.6
-    liver = _ln(draw, 1.85, 0.22) * stout * late**-0.15
+    liver = _ln(draw, 1.88, 0.21) * stout * late**-0.15
     blood = liver * late**-0.30 / _ln(draw, 1.35, 0.15)
     marrow = _ln(draw, 1.6, 0.21) * condition.marrow
     grey = _n(draw, 9.2, 1.8) * late**0.1
@@ -102,7 +102,7 @@ def draw_levels(body: Body, condition: Condition, draw: np.random.Generator) -> 
         T.SPLEEN: liver * _ln(draw, 0.85, 0.15) * condition.spleen,
         T.MARROW: marrow, T.FAR_MARROW: marrow * 0.55, T.COMPACT: 0.45, T.DISC: 0.6, T.CORD: _n(draw, 2.1, 0.3),
         T.LUNG: _n(draw, 0.50, 0.10), T.MUSCLE: _ln(draw, 0.68, 0.2) * condition.muscle, T.FAT: _n(draw, 0.25, 0.05),
-        T.GREY: grey, T.WHITE: grey * 0.4, T.CEREBELLUM: grey * _n(draw, 0.8, 0.08), T.CSF: 0.4,
+        T.GREY: grey, T.WHITE: grey * 0.45, T.CEREBELLUM: grey * _n(draw, 0.8, 0.08), T.CSF: 0.4,
         T.RENAL_CORTEX: _n(draw, 3.4, 0.7), T.MEDULLA: _n(draw, 4.6, 1.0),
         T.TONGUE: _n(draw, 1.4, 0.3), T.VOCAL: _n(draw, 2.0, 0.5) * (2.0 if draw.random() < 0.19 else 1.0),
         T.PANCREAS: 1.3, T.GALLBLADDER: 0.6, T.OESOPHAGUS: _n(draw, 1.5, 0.3), T.AIRWAY: 0.1, T.PROSTATE: 1.6,
@@ -219,6 +219,6 @@ def settle(truth: NDArray[np.float32], body: Body, tlg: float, weight_kg: float)
     whole = float(truth[seen].sum()) * litres
     sink = max(0.6, 1.0 - tlg / (850.0 * weight_kg))
     closed = (whole * sink + tlg / 1000.0) / weight_kg
-    wanted = float(np.clip(closed, 0.62, 0.83))
+    wanted = float(np.clip(closed, 0.63, 0.80))
     factor = (wanted * weight_kg - tlg / 1000.0) / max(whole * sink, 1e-6)
     return sink * float(np.clip(factor, 0.85, 1.15))
