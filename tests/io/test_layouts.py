@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lymphoscope.core.errors import LymphoscopeError
-from lymphoscope.io.layouts import find_layout
+from lymphoscope.io.layouts import find_layout, sort_cases
 
 
 def files(*names: str) -> list[Path]:
@@ -85,3 +85,22 @@ def test_what_cannot_be_decided_is_asked(names, given, code) -> None:
     with pytest.raises(LymphoscopeError) as caught:
         find_layout(files(*names), Path("d") / given if given else None)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("names", "cases"),
+    [
+        (
+            "a_0000 a_0001 b_0001 b_0000 labels",
+            [("a_0001", "a_0000"), ("b_0001", "b_0000")],
+        ),
+        ("SUV CTres SEG PET", [("PET", "SUV", "CTres")]),
+        ("SEG organs", []),
+        ("CT SEG", []),
+        ("one two SEG", [("one", "two")]),
+        ("scan ct", [("scan", "ct")]),
+    ],
+)
+def test_files_of_a_folder_are_sorted_into_cases(names: str, cases: list[tuple[str, ...]]) -> None:
+    found = sort_cases([Path(f"{name}.nii.gz") for name in names.split()])
+    assert [{path.name.split(".")[0] for path in case} for case in found] == [set(case) for case in cases]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,18 +41,22 @@ class Found:
     damaged: int
 
 
-def walk(folder: Path) -> Iterator[Path]:
+def _refuse(_: OSError) -> None:
+    raise LymphoscopeError("IO-E-PATH", "a folder cannot be opened", "the input folder")
+
+
+def walk(folder: Path, closed: Callable[[OSError], object] = _refuse) -> Iterator[Path]:
     """All regular files below a folder, sorted; links are followed, loops are not.
 
+    Args:
+        folder: Where to look.
+        closed: Called for a folder that may not be looked into.
+
     Raises:
-        LymphoscopeError: ``IO-E-PATH`` for a folder that may not be looked into.
+        LymphoscopeError: ``IO-E-PATH`` for a folder that may not be looked into, unless `closed` says otherwise.
     """
-
-    def refuse(_: OSError) -> None:
-        raise LymphoscopeError("IO-E-PATH", "a folder cannot be opened", "the input folder")
-
     seen: set[Path] = set()
-    for root, folders, files in os.walk(folder, onerror=refuse, followlinks=True):
+    for root, folders, files in os.walk(folder, onerror=closed, followlinks=True):
         real = Path(root).resolve()
         folders[:] = [] if real in seen else sorted(folders)
         if real in seen:

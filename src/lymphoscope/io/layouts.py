@@ -69,6 +69,32 @@ def find_layout(files: Sequence[Path], given: Path | None = None) -> Layout:
     return _of_case(pets, named)
 
 
+def sort_cases(files: Sequence[Path]) -> tuple[tuple[Path, ...], ...]:
+    """Sort the NIfTI files of one folder into cases, so that `find_layout` has the files of one case to look at.
+
+    Args:
+        files: What lies in the folder, any order.
+
+    Returns:
+        For each case its PET and its CT, sorted. Where no file is named as a PET, all that could be one are one case.
+        Masks, and CTs without a PET, belong to no case.
+    """
+    named = [_named(path) for path in sorted(files)]
+    pets: dict[tuple[Path, str], list[_Named]] = {}
+    for one in named:
+        if one.role == "pet":
+            pets.setdefault(one.case, []).append(one)
+    if not pets:
+        unknown = [one for one in named if one.role == ""]
+        around = [one for one in named if one.role in ("", "ct")] if unknown else []
+        return (tuple(one.path for one in around),) if around else ()
+    found = []
+    for members in pets.values():
+        partner = _partner(members[0], named)
+        found.append((*(one.path for one in members), *([partner] if partner is not None else [])))
+    return tuple(found)
+
+
 def _around(given: _Named, named: Sequence[_Named]) -> Layout:
     """The case of a file that the user gave."""
     if given.role == "mask":
