@@ -281,7 +281,7 @@ def test_slope_changes_between_slices(clinic) -> None:
 
     array = clinic.load(clinic.pet("odd", edit)).pet.array
     plain = clinic.load(clinic.pet("even", lambda d, n: setattr(d, "RescaleSlope", "1"))).pet.array
-    for k in range(1, 20):
+    for k in range(1, 16):
         np.testing.assert_allclose(array[k], plain[k] * 0.25 * (k + 1), rtol=1e-6)
 
 
