@@ -76,6 +76,20 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _case(context: typer.Context, study: Path, out: Path) -> None:
+    """Make a case folder, and show what it holds."""
+    with _verb(context) as manner:
+        from lymphoscope.app import pipeline, settings, show, summary
+        from lymphoscope.app.libraries import prepared
+
+        wanted = settings.run_settings(context.params)
+        with prepared(settings.threads()), show.progress(manner) as progress:
+            outcome = pipeline.run(study, out, wanted, progress)
+        summary.result(outcome.record, outcome.folder, manner)
+    if outcome.record["status"] == "refused":
+        sys.exit(REFUSED)
+
+
 @app.callback()
 def _root(
     version: Annotated[
@@ -119,16 +133,45 @@ def run(
 
     The study is never written to. A study that cannot be trusted is refused, with the reason and the remedy.
     """
-    with _verb(context) as manner:
-        from lymphoscope.app import pipeline, settings, show, summary
-        from lymphoscope.app.libraries import prepared
+    _case(context, study, out)
 
-        wanted = settings.run_settings(context.params)
-        with prepared(settings.threads()), show.progress(manner) as progress:
-            outcome = pipeline.run(study, out, wanted, progress)
-        summary.result(outcome.record, outcome.folder, manner)
-    if outcome.record["status"] == "refused":
-        sys.exit(REFUSED)
+
+@app.command()
+def measure(
+    context: typer.Context,
+    study: o.Study,
+    mask: o.Mask,
+    out: o.Out,
+    segments: o.Segments = None,
+    lesion: o.Lesion = "component",
+    force: o.Force = False,
+    ct: o.Ct = None,
+    suv: o.Suv = False,
+    pet_series: o.PetSeries = None,
+    ct_series: o.CtSeries = None,
+    organs: o.Organs = None,
+    organ_names: o.OrganNames = None,
+    research_tracer: o.ResearchTracer = False,
+    connectivity: o.Connectivity = 18,
+    weight_kg: o.WeightKg = None,
+    height_m: o.HeightM = None,
+    sex: o.Sex = None,
+    dose_mbq: o.DoseMbq = None,
+    injection_time: o.InjectionTime = None,
+    reference_time: o.ReferenceTime = None,
+    identify: o.Identify = False,
+    dicom: o.Dicom = True,
+    parametric_map: o.ParametricMap = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Measure lesions that were drawn elsewhere, and make the case folder as `run` does.
+
+    They are taken as they were drawn: nothing is added, removed or judged. A mask that does not belong to the PET is
+    refused, with the reason.
+    """
+    _case(context, study, out)
 
 
 @app.command()

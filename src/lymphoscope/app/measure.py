@@ -13,9 +13,13 @@ from lymphoscope.core.measure import Decision, Finding, Measures, Report, Segmen
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import Study
 from lymphoscope.core.volume import LesionMask
+from lymphoscope.image.projections import layout
 from lymphoscope.quant.catalogue import measured
 from lymphoscope.quant.lesions import LesionOptions, lesion_messages, measure_lesions, patient_measures
 from lymphoscope.quant.response import Uptake, response_aids
+
+DRAWN = "drawn"
+"""Rule of regions that were drawn elsewhere, and the status of their lesions."""
 
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
@@ -48,6 +52,7 @@ def measure(study: Study, segmentation: Segmentation, progress: Progress = silen
         *lesion_messages(numbers),
         *aid_messages,
         *_doubts(segmentation),
+        *_cut(segmentation),
     )
     return Report(
         study=study,
@@ -64,7 +69,8 @@ def measure(study: Study, segmentation: Segmentation, progress: Progress = silen
 def _finding(number: int, measures: Measures, segmentation: Segmentation) -> Finding:
     region = segmentation.candidate_of(number)
     decision = segmentation.decision_of(region)
-    status = "doubtful" if decision.doubtful else "ai-only"
+    settled = "drawn" if decision.rule == DRAWN else "ai-only"
+    status = "doubtful" if decision.doubtful else settled
     return Finding(number, region, measures, status, why=decision.why if decision.doubtful else "")
 
 
@@ -77,6 +83,18 @@ def _doubts(segmentation: Segmentation) -> tuple[Message, ...]:
     names = ", ".join(_named(d) for d in doubtful[:6]) + (", …" if len(doubtful) > 6 else "")
     what = f"{head} a reader ({counted} counted, {len(doubtful) - counted} not): {names}"
     return (Message("SEG-W-DOUBTFUL", what),)
+
+
+def _cut(segmentation: Segmentation) -> tuple[Message, ...]:
+    """Say which lesions touch the first or last slice along the body: they may go on beyond it."""
+    axis = layout(segmentation.lesions.geometry).order[0]
+    ends = np.take(segmentation.lesions.labels, (0, -1), axis=axis)
+    touching = [segmentation.candidate_of(int(n)) for n in np.unique(ends[ends > 0])]
+    if not touching:
+        return ()
+    names = " and ".join(f"L{n:02d}" for n in sorted(touching))
+    verb = "touches" if len(touching) == 1 else "touch"
+    return (Message("FOV-W-CUT", f"{names} {verb} the end of the field of view"),)
 
 
 def _named(decision: Decision) -> str:

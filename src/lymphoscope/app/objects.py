@@ -21,6 +21,7 @@ from lymphoscope.io.objects.capture import secondary_capture
 from lymphoscope.io.objects.making import Made, Making, tracking_uid
 from lymphoscope.io.objects.parametric import parametric_map
 from lymphoscope.io.objects.pdf import encapsulated_pdf
+from lymphoscope.io.objects.rtstruct import Roi, rtstruct
 from lymphoscope.io.objects.seg import Segment, binary_seg
 from lymphoscope.io.objects.source import source_of
 from lymphoscope.io.objects.sr import measurement_report
@@ -147,6 +148,21 @@ def _lesions(case: _Case) -> Made:
     return binary_seg(case.making, "seg", mask, segments, "LESIONS")
 
 
+def _contours(case: _Case) -> Made:
+    rois = [
+        Roi(
+            row["lesion"],
+            f"{row['id']} {row['site'] or 'lesion'}",
+            "doubtful" if row["status"] == "doubtful" else "counted",
+        )
+        for row in case.record["lesions"]
+    ]
+    made = rtstruct(case.segmentation.lesions, rois, case.making)
+    if made is None:
+        raise _NotMadeError("no lesion was counted, and a structure set has at least one region")
+    return made
+
+
 def _removed(case: _Case) -> Made:
     rows = [row for row in case.record["segmentation"]["removed"] if row["volume_ml"] > 0]
     if not rows:
@@ -200,6 +216,7 @@ _MAKERS: Mapping[str, Callable[[_Case], Made]] = MappingProxyType(
     {
         "seg.dcm": _lesions,
         "removed.dcm": _removed,
+        "rtstruct.dcm": _contours,
         "sr.dcm": _report,
         "mip.dcm": _picture,
         "report.dcm": _paper,

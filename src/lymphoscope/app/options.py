@@ -84,6 +84,34 @@ MinVolume = Annotated[
     ),
 ]
 
+Mask = Annotated[
+    Path,
+    typer.Option(
+        "--mask",
+        metavar="FILE",
+        show_default=False,
+        help="The lesions: a DICOM segmentation, an RT structure set or a NIfTI label map.",
+    ),
+]
+Segments = Annotated[
+    str | None,
+    typer.Option(
+        "--segments",
+        metavar="NAMES",
+        help="Take these segments only: numbers or names, with commas between.",
+        rich_help_panel=_METHOD,
+    ),
+]
+Lesion = Annotated[
+    str,
+    typer.Option(
+        "--lesion",
+        metavar="component|segment",
+        help="What counts as one lesion: a connected region, or a segment of the file.",
+        rich_help_panel=_METHOD,
+    ),
+]
+
 WeightKg = Annotated[float | None, typer.Option("--weight-kg", metavar="KG", help="Body weight.", rich_help_panel=_SUV)]
 HeightM = Annotated[float | None, typer.Option("--height-m", metavar="M", help="Height.", rich_help_panel=_SUV)]
 Sex = Annotated[str | None, typer.Option("--sex", metavar="M|F|O", help="Sex.", rich_help_panel=_SUV)]

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lymphoscope import __version__
+from lymphoscope.app.drawn import segment_drawn
 from lymphoscope.app.measure import measure
 from lymphoscope.app.objects import dicom_objects, tracked
 from lymphoscope.app.segment import segment
 from lymphoscope.app.settings import RunSettings, run_settings
 from lymphoscope.core.errors import LymphoscopeError
-from lymphoscope.core.measure import Report
+from lymphoscope.core.measure import Report, Segmentation
 from lymphoscope.core.progress import Progress, silent
-from lymphoscope.core.study import Identity, SeriesFact
+from lymphoscope.core.study import Identity, SeriesFact, Study
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.io.case import canonical_json, claimed_case
 from lymphoscope.io.intake import list_series, load_study
@@ -103,7 +104,8 @@ _REFUSED = 3
 
 
 def _inputs(source: Path, settings: RunSettings) -> list[Path]:
-    return [source, *(p for p in (settings.load.ct, settings.load.organs) if p is not None)]
+    drawn = settings.drawn.mask if settings.drawn else None
+    return [source, *(p for p in (settings.load.ct, settings.load.organs, drawn) if p is not None)]
 
 
 def _software() -> dict[str, Any]:
@@ -117,14 +119,7 @@ def _measured(
     source: Path, settings: RunSettings, progress: Progress
 ) -> tuple[dict[str, bytes], Mapping[str, Any], Report]:
     study = load_study(source, settings.load, progress)
-    segmentation = segment(
-        study,
-        settings.method,
-        all_methods=settings.all_methods,
-        min_volume_ml=settings.min_volume_ml,
-        connectivity=settings.connectivity,
-        progress=progress,
-    )
+    segmentation = _segmented(study, settings, progress)
     report = measure(study, segmentation, progress)
     found = tracked(record(report, _software(), settings.as_record()))
     progress("draw", 0, 1)
@@ -137,6 +132,21 @@ def _measured(
     contents |= objects.files
     contents["run.json"] = canonical_json(_provenance(settings) | {"left_out": objects.as_record()})
     return contents, found, report
+
+
+def _segmented(study: Study, settings: RunSettings, progress: Progress) -> Segmentation:
+    """The lesions: found by the method, or drawn elsewhere."""
+    if settings.drawn is not None:
+        return segment_drawn(study, settings.drawn, settings.connectivity, progress)
+    return segment(
+        study,
+        settings.method,
+        all_methods=settings.all_methods,
+        min_volume_ml=settings.min_volume_ml,
+        connectivity=settings.connectivity,
+        research_tracer=settings.load.research_tracer,
+        progress=progress,
+    )
 
 
 def _refused(source: Path, error: LymphoscopeError, settings: RunSettings) -> Written:
@@ -176,7 +186,9 @@ def _images(report: Report) -> dict[str, bytes]:
         "pet.nii.gz": study.pet,
         "lesions.nii.gz": segmentation.lesions,
         "removed.nii.gz": LesionMask(removed, candidates.geometry, "removed"),
-    } | ({"ct.nii.gz": study.ct} if study.ct is not None else {})
+    }
+    if study.ct is not None:
+        images["ct.nii.gz"] = study.ct
     return {name: to_nifti_bytes(image) for name, image in images.items()}
 
 

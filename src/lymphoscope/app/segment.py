@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from lymphoscope.app.fitness import check_organs, require_fit
 from lymphoscope.app.references import References
 from lymphoscope.core.body import DEFAULT_LEAN_MASS
 from lymphoscope.core.errors import LymphoscopeError, Notes
@@ -14,12 +15,12 @@ from lymphoscope.core.measure import Decision, Segmentation
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import Study
 from lymphoscope.core.units import Unit
-from lymphoscope.core.volume import Array, LesionMask
+from lymphoscope.core.volume import Array, LesionMask, Volume
 from lymphoscope.image.anatomy import Anatomy, find_anatomy
 from lymphoscope.image.components import by_volume
 from lymphoscope.image.delineation import Context
 from lymphoscope.image.physiology import Judged, judge
-from lymphoscope.image.resample import ct_on, labels_on
+from lymphoscope.image.resample import covered, ct_on, labels_on
 from lymphoscope.recipes.classical import METHODS
 from lymphoscope.recipes.shelf import apply
 
@@ -27,13 +28,14 @@ PRESELECTION_SUV = 4.0
 """Threshold of the international benchmark's preselection (Boellaard 2024); every method starts from its regions."""
 
 
-def segment(
+def segment(  # noqa: PLR0913 - the words of a user
     study: Study,
     method: str = "suv4.0",
     *,
     all_methods: bool = False,
     min_volume_ml: float = 3.0,
     connectivity: int = 18,
+    research_tracer: bool = False,
     progress: Progress = silent,
 ) -> Segmentation:
     """Find the lesions of a study.
@@ -47,19 +49,22 @@ def segment(
         all_methods: Outline by every method beside it.
         min_volume_ml: Smallest preselected region, mL.
         connectivity: 6, 18 or 26.
+        research_tracer: Go on with another tracer than FDG, marked on every output.
         progress: Told as ``find organs``, ``judge regions`` and ``outline lesions``.
 
     Raises:
         LymphoscopeError: ``USE-E-NAME`` for an unknown method, ``TRACER-E-NOTFDG`` for another tracer,
-            ``SEG-E-REFERENCE`` when the method needs an organ that was not found.
+            ``GEO-E-ALIGN`` when PET and CT do not show the same body, ``SEG-E-REFERENCE`` when the method needs an
+            organ that was not found.
     """
     recipe = METHODS[method]
-    pet, notes = study.pet, Notes()
+    pet, notes = study.pet, Notes(list(require_fit(study, research_tracer)))
     progress("find organs", 0, 1)
-    anatomy = find_anatomy(pet, _known_organs(study, notes))
+    anatomy = find_anatomy(pet, known_organs(study, notes))
+    notes.items.extend(check_organs(study, anatomy.regions))
     progress("judge regions", 0, 1)
-    ct = ct_on(study.ct, pet.geometry) if study.ct is not None else None
-    judged = judge(pet, pet.values(Unit.SUV_BW) >= PRESELECTION_SUV, anatomy, ct, (min_volume_ml, connectivity))
+    hot = pet.values(Unit.SUV_BW) >= PRESELECTION_SUV
+    judged = judge(pet, hot, anatomy, _ct_on_pet(study), (min_volume_ml, connectivity))
     context = _context(study, anatomy, judged, connectivity)
     progress("outline lesions", 0, 1)
     main = apply(recipe, context)
@@ -96,7 +101,15 @@ def stages(decisions: Sequence[Decision]) -> dict[str, float]:
     return {"TMTV1": counted + cut + diffuse, "TMTV2": counted + cut, "TMTV3": counted, "TMTV4": counted}
 
 
-def _known_organs(study: Study, notes: Notes) -> Mapping[str, Array]:
+def _ct_on_pet(study: Study) -> Volume | None:
+    """The CT on the PET grid; not a number where it does not reach, so that no rule takes what is not there for air."""
+    if study.ct is None:
+        return None
+    ct, reached = ct_on(study.ct, study.pet.geometry), covered(study.ct.geometry, study.pet.geometry)
+    return ct if reached.all() else ct.with_array(np.where(reached, ct.array, np.float32(np.nan)))
+
+
+def known_organs(study: Study, notes: Notes) -> Mapping[str, Array]:
     """The user's organ masks on the PET grid, by name; labels of one organ are joined."""
     if study.organs is None:
         notes.add("SEG-W-NOORGANS", "no organ masks were given")

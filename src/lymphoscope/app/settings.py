@@ -24,6 +24,32 @@ CONNECTIVITIES = (6, 18, 26)
 SEXES = ("M", "F", "O")
 
 
+COMPONENT, SEGMENT = "component", "segment"
+
+
+@dataclass(frozen=True)
+class DrawnChoice:
+    """Lesions that were drawn elsewhere.
+
+    Attributes:
+        mask: The file: DICOM segmentation, RT structure set or NIfTI label map.
+        segments: Numbers or names of the segments to take; all when empty.
+        lesion: What counts as one lesion: a connected ``component`` of all that is taken, or a ``segment``.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` when `lesion` is neither.
+    """
+
+    mask: Path
+    segments: tuple[str, ...] = ()
+    lesion: str = COMPONENT
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if self.lesion not in (COMPONENT, SEGMENT):
+            raise LymphoscopeError("USE-E-VALUE", "a lesion is a component or a segment", "--lesion")
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """Everything that a run of one study depends on, besides the study.
@@ -38,6 +64,7 @@ class RunSettings:
         force: Replace the output folder if there is one.
         dicom: Write DICOM objects, where the PET came as DICOM.
         parametric_map: Write SUV as a DICOM parametric map too.
+        drawn: Lesions drawn elsewhere; they take the place of the method.
 
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` or ``USE-E-NAME`` for a setting that cannot be.
@@ -52,6 +79,7 @@ class RunSettings:
     force: bool = False
     dicom: bool = True
     parametric_map: bool = False
+    drawn: DrawnChoice | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -69,6 +97,7 @@ class RunSettings:
 
     def as_record(self) -> dict[str, Any]:
         """The settings that the numbers depend on, for the record; no path and nobody's name."""
+        drawn = {} if self.drawn is None else {"method": "drawn", "lesion": self.drawn.lesion, "min_volume_ml": 0.0}
         return {
             "method": self.method,
             "all_methods": self.all_methods,
@@ -77,6 +106,7 @@ class RunSettings:
             "suv_declared": self.load.suv,
             "research_tracer": self.load.research_tracer,
             "organs_given": self.load.organs is not None,
+            **drawn,
         }
 
 
@@ -218,7 +248,17 @@ def run_settings(words: Mapping[str, Any]) -> RunSettings:
     names = (
         "method", "all_methods", "connectivity", "min_volume_ml", "identify", "force", "dicom", "parametric_map",
     )  # fmt: skip
-    return RunSettings(load=load_options(words), **{name: words[name] for name in names if name in words})
+    given = {name: words[name] for name in names if name in words}
+    return RunSettings(load=load_options(words), drawn=_drawn_choice(words), **given)
+
+
+def _drawn_choice(words: Mapping[str, Any]) -> DrawnChoice | None:
+    if words.get("mask") is None:
+        return None
+    segments = words.get("segments") or ()
+    parts = segments.split(",") if isinstance(segments, str) else map(str, segments)
+    chosen = tuple(part.strip() for part in parts if part.strip())
+    return DrawnChoice(Path(words["mask"]), chosen, words.get("lesion", COMPONENT))
 
 
 def threads() -> int:

@@ -152,6 +152,7 @@ _CODES = {
     "SEG-W-EXTRAVASATION": Code("tracer may have leaked at the injection site", "All SUV would be too low."),
     "SEG-E-REFERENCE": Code("the method needs a reference organ that was not found", fix="Supply --organs."),
     "SEG-W-REFERENCE": Code("a method was left out for want of a reference organ", fix="Supply --organs."),
+    "SEG-I-DRAWN": Code("lesions were drawn elsewhere", "They are measured as they are.", "Choose with --segments."),
     "SEG-W-NOORGANS": Code("no organ masks", "Physiological uptake is judged by position and shape."),
     "REF-W-NOISY": Code("a reference region is noisy", "Ratios to it are less certain."),
     "REF-W-NONE": Code("a reference organ was not found", "Quantities relative to it are not computable."),
@@ -176,6 +177,9 @@ _CODES = {
     "USE-E-OUTPUT": Code("the output folder cannot be used", fix="Give another folder, or --force."),
     "RUN-E-UNEXPECTED": Code(
         "Lymphoscope failed", fix="Please report the code and the log; no patient data are in it."
+    ),
+    "RUN-E-KILLED": Code(
+        "the process that worked on a study was killed", fix="Give more --memory-gb, or fewer --workers; run it again."
     ),
 }
 

@@ -7,7 +7,7 @@ import SimpleITK as sitk  # noqa: N813 - its name everywhere
 from numpy.typing import NDArray
 
 from lymphoscope.core.errors import Message
-from lymphoscope.core.geometry import Geometry
+from lymphoscope.core.geometry import ORIGIN_TOLERANCE_MM, Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, LesionMask, Volume
 
@@ -82,12 +82,13 @@ def labels_on(mask: LesionMask, grid: Geometry) -> tuple[LesionMask, tuple[Messa
 
     Returns:
         Labels on the grid, with `ignore` True where the mask's grid does not reach, and ``GEO-W-MASKRESAMPLED`` when
-        the grids differ.
+        the voxels of the two do not coincide.
     """
     difference = grid.difference(mask.geometry)
     if not difference:
         return mask, ()
     message = Message("GEO-W-MASKRESAMPLED", f"a mask was brought to the PET grid ({difference})")
+    messages = () if voxels_coincide(mask.geometry, grid) else (message,)
     out = np.zeros(grid.shape, dtype=np.int32)
     best = np.full(grid.shape, _HALF, dtype=np.float32)
     for label, where in _boxes(mask.labels):
@@ -104,7 +105,21 @@ def labels_on(mask: LesionMask, grid: Geometry) -> tuple[LesionMask, tuple[Messa
         wins = weight > best[target]
         out[target][wins] = label
         best[target][wins] = weight[wins]
-    return LesionMask(out, grid, mask.source, ~covered(mask.geometry, grid)), (message,)
+    return LesionMask(out, grid, mask.source, ~covered(mask.geometry, grid)), messages
+
+
+def voxels_coincide(source: Geometry, grid: Geometry) -> bool:
+    """Whether each voxel of a grid is a voxel of another, or lies outside it: bringing one there interpolates nothing.
+
+    The grids may differ in size, in their first voxel and in the order and direction of their axes.
+    """
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in source.shape])).reshape(3, -1).T
+    index = grid.to_index(source.to_lps(corners))
+    turn = np.linalg.inv(grid.affine[:3, :3]) @ source.affine[:3, :3]
+    whole = np.rint(turn)
+    off = np.abs(index - np.rint(index)) * grid.spacing
+    turned = np.abs(turn - whole).max() < 0.01 and (np.abs(whole).sum(axis=0) == 1).all()
+    return bool(turned and off.max() <= ORIGIN_TOLERANCE_MM)
 
 
 def _to_sitk(array: Array, geometry: Geometry) -> sitk.Image:

@@ -30,6 +30,7 @@ CASE_FILES = (
     "mip.png",
     "seg.dcm",
     "removed.dcm",
+    "rtstruct.dcm",
     "sr.dcm",
     "mip.dcm",
     "report.dcm",

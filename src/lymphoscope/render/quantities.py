@@ -31,8 +31,11 @@ LESION_SHOWN = (
 )  # fmt: skip
 """Numbers of a lesion that are printed."""
 
-GLYPH = {"confirmed": "●", "ai-only": "◐", "doubtful": "?", "removed": "✕"}
-WORD = {"confirmed": "confirmed", "ai-only": "AI only", "doubtful": "doubtful", "removed": "removed"}
+GLYPH = {"confirmed": "●", "drawn": "○", "ai-only": "◐", "doubtful": "?", "removed": "✕"}
+WORD = {
+    "confirmed": "confirmed", "drawn": "drawn elsewhere", "ai-only": "AI only", "doubtful": "doubtful",
+    "removed": "removed",
+}  # fmt: skip
 
 _CENTROID = ("centroid_l_mm", "centroid_p_mm", "centroid_s_mm")
 
@@ -327,10 +330,11 @@ def _row(name: str, measures: Measures, key: str, method: str, none_because: str
 def _tmtv(report: Report, segmentation: Segmentation, method: str, codes: Sequence[str]) -> dict[str, Any]:
     span = doubt_range(report, segmentation)
     stage = max(segmentation.stages, default="")
-    settled = bool(report.findings) and all(f.status == "confirmed" for f in report.findings)
+    statuses = {f.status for f in report.findings}
+    settled = statuses.pop() if len(statuses) == 1 and statuses <= {"confirmed", "drawn"} else ""
     return _row("TMTV", report.patient, "tmtv_ml", method) | {
         "stage": int(stage[-1]) if stage[-1:].isdigit() else None,
-        "status": "confirmed" if settled and span is None else "ai-only",
+        "status": settled if settled and span is None else "ai-only",
         "range": span,
         "range_of": "doubtful" if span else None,
         "range_shown": shown.interval(span[0], span[1], "mL") if span else None,
