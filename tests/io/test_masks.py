@@ -7,10 +7,17 @@ import pytest
 
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.geometry import Geometry
-from lymphoscope.core.study import ORGANS
+from lymphoscope.core.study import ORGANS, OrganMap
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
-from lymphoscope.io.masks import TOTALSEGMENTATOR_V2, organ_word, read_mask, read_organs, require_mask_fits
+from lymphoscope.io.masks import (
+    TOTALSEGMENTATOR_V2,
+    organ_word,
+    read_mask,
+    read_organs,
+    require_mask_fits,
+    require_organs_fit,
+)
 from lymphoscope.io.nifti import label_table, write_nifti
 
 GRID = Geometry.axial((20, 24, 22), (4, 4, 4), (-44, -50, 0))
@@ -110,6 +117,23 @@ def test_other_frame_of_reference_is_refused() -> None:
     pet = Volume(pet.array, Geometry(GRID.shape, GRID.affine, "1.2"), Unit.SUV_BW)
     other = LesionMask(lesion, Geometry(GRID.shape, GRID.affine, "1.3"), "x")
     assert code(require_mask_fits, other, pet, Notes()) == "GEO-E-MASKGRID"
+
+
+def test_organ_map_may_be_on_the_ct_or_inside_but_not_elsewhere() -> None:
+    """H 49, 53."""
+    pet, _ = pet_with_lesion()
+    longer = Geometry.axial((60, 24, 22), (3, 4, 4), (-44, -50, -40))
+    ct = Volume(np.zeros(longer.shape, np.int16), longer, Unit.HU)
+
+    def organs(geometry: Geometry) -> OrganMap:
+        return OrganMap(LesionMask(np.ones(geometry.shape, np.int32), geometry, "organs"), {1: "liver"})
+
+    require_organs_fit(organs(GRID), pet, None)
+    require_organs_fit(organs(longer), pet, ct)
+    require_organs_fit(organs(Geometry.axial((30, 24, 22), (6, 4, 4), (-44, -50, -40))), pet, ct)
+    assert code(require_organs_fit, organs(longer), pet, None) == "GEO-E-MASKGRID"
+    swapped = Geometry(longer.shape, np.diag([-1.0, -1, 1, 1]) @ longer.affine)
+    assert code(require_organs_fit, organs(swapped), pet, ct) == "GEO-E-MASKFLIP"
 
 
 def test_every_word_is_an_organ() -> None:

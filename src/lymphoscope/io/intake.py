@@ -17,7 +17,7 @@ from lymphoscope.io.dicom_study import Wish, dicom_series, dicom_study
 from lymphoscope.io.files import Found, is_nifti, read_header, scan
 from lymphoscope.io.header import lenient_reading
 from lymphoscope.io.layouts import find_layout
-from lymphoscope.io.masks import read_organs
+from lymphoscope.io.masks import read_organs, require_organs_fit
 from lymphoscope.io.nifti_study import nifti_series, nifti_study, read_nifti_ct
 from lymphoscope.io.series import gather
 from lymphoscope.io.slices import Stack
@@ -79,7 +79,9 @@ def load_study(
     with lenient_reading(notes), _opened(Path(path)) as place:
         study = _study(place, options, notes, progress)
         if options.organs is not None:
-            study = replace(study, organs=read_organs(options.organs, options.organ_names, notes))
+            organs = read_organs(options.organs, options.organ_names, notes)
+            require_organs_fit(organs, study.pet, study.ct)
+            study = replace(study, organs=organs)
     return study.noting(*notes)
 
 

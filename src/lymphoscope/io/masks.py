@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from lymphoscope.core.errors import LymphoscopeError, Notes
+from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.registry import unknown_name
 from lymphoscope.core.study import ORGANS, OrganMap
 from lymphoscope.core.volume import Array, LesionMask, Volume
@@ -19,6 +20,7 @@ LEAST_OVERLAP = 0.99
 MOST_OF_BODY = 0.30
 HOT_SUV = 2.5
 _MOST_LABEL = 2**31 - 1
+_ENOUGH_VOXELS = 500_000
 
 _WORD_OF = (
     (r"spleen|liver|stomach|brain|prostate|aorta|heart|lungs|kidneys|ureters|bladder|thyroid|tonsils|muscle", None),
@@ -128,19 +130,39 @@ def require_mask_fits(mask: LesionMask, pet: Volume, notes: Notes) -> bool:
         _require_not_mirrored(mask.foreground, pet.array)
         _note_large(mask, pet, notes)
         return True
-    swap = np.diag([-1.0, -1.0, 1.0, 1.0])
-    mirrored = type(pet.geometry)(mask.geometry.shape, swap @ mask.geometry.affine)
-    if not pet.geometry.difference(mirrored):
-        raise LymphoscopeError(
-            "GEO-E-MASKFLIP", "the mask's matrix is the PET's with left–right and front–back exchanged"
-        )
-    if pet.geometry.frame and mask.geometry.frame and pet.geometry.frame != mask.geometry.frame:
-        raise LymphoscopeError("GEO-E-MASKGRID", f"mask and PET are not on the same grid: {difference}")
-    inside = _share_inside(mask, pet)
-    if inside < LEAST_OVERLAP:
-        what = f"mask and PET are not on the same grid ({difference}); {100 * inside:.0f} % of the mask is in the PET"
-        raise LymphoscopeError("GEO-E-MASKGRID", what)
+    _require_place(mask, (pet.geometry,), difference, "mask and PET")
     return False
+
+
+def require_organs_fit(organs: OrganMap, pet: Volume, ct: Volume | None) -> None:
+    """Refuse an organ map that lies neither where the PET nor where the CT lies.
+
+    Args:
+        organs: The map, on any grid.
+        pet: The PET.
+        ct: The CT, or None.
+
+    Raises:
+        LymphoscopeError: ``GEO-E-MASKFLIP`` or ``GEO-E-MASKGRID``.
+    """
+    grids = tuple(v.geometry for v in (pet, ct) if v is not None)
+    differences = [grid.difference(organs.mask.geometry) for grid in grids]
+    if all(differences):
+        _require_place(organs.mask, grids, differences[0], "organ map and PET")
+
+
+def _require_place(mask: LesionMask, grids: Sequence[Geometry], difference: str, what: str) -> None:
+    """Refuse a mask on a grid of its own unless it is in the frame of reference and lies inside one of the grids."""
+    swapped = Geometry(mask.geometry.shape, np.diag([-1.0, -1.0, 1.0, 1.0]) @ mask.geometry.affine)
+    if any(not grid.difference(swapped) for grid in grids):
+        raise LymphoscopeError("GEO-E-MASKFLIP", f"{what} differ by left–right and front–back exchanged in the matrix")
+    frame = mask.geometry.frame
+    if frame and all(grid.frame and grid.frame != frame for grid in grids):
+        raise LymphoscopeError("GEO-E-MASKGRID", f"{what} are not on the same grid: {difference}")
+    inside = _share_inside(mask, grids)
+    if inside < LEAST_OVERLAP:
+        told = f"{what} are not on the same grid ({difference}); {100 * inside:.0f} % of it lies inside"
+        raise LymphoscopeError("GEO-E-MASKGRID", told)
 
 
 def _named_word(name: str) -> str:
@@ -162,14 +184,19 @@ def _whole(image: NiftiImage) -> Array:
     return whole
 
 
-def _share_inside(mask: LesionMask, pet: Volume) -> float:
-    """Share of the mask's voxels (of its grid when it is empty) that lies in the PET's grid."""
-    index = np.argwhere(mask.foreground)
+def _share_inside(mask: LesionMask, grids: Sequence[Geometry]) -> float:
+    """Share of the mask's voxels (of its grid's corners when it is empty) that lies in one of the grids."""
+    foreground = mask.foreground
+    step = max(1, round((np.count_nonzero(foreground) / _ENOUGH_VOXELS) ** (1 / 3)))  # all of a small mask
+    index = step * np.argwhere(foreground[::step, ::step, ::step])
     if not len(index):
         index = np.array(np.meshgrid(*[(0, n - 1) for n in mask.geometry.shape])).reshape(3, -1).T
-    where = pet.geometry.to_index(mask.geometry.to_lps(index))
-    size = np.array(pet.geometry.shape)
-    return float(((where >= -0.5) & (where <= size - 0.5)).all(axis=1).mean())
+    points = mask.geometry.to_lps(index)
+    inside = np.zeros(len(points), dtype=bool)
+    for grid in grids:
+        where = grid.to_index(points)
+        inside |= ((where >= -0.5) & (where <= np.array(grid.shape) - 0.5)).all(axis=1)
+    return float(inside.mean())
 
 
 def _require_not_mirrored(inside: Array, suv: Array) -> None:
