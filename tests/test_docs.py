@@ -17,11 +17,14 @@ from pathlib import Path
 
 import pytest
 
+from lymphoscope.core.codes import CODES
+
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.*)$", re.M)
+FOREIGN_OPTIONS = {"--help", "--version", "--constraint"}
 RUN = [sys.executable, "-c", "from lymphoscope.app.cli import main; main()"]
 
 
@@ -130,6 +133,16 @@ def test_generated_pages_are_up_to_date(name: str) -> None:
     assert page.read_text(encoding="utf-8") == _generator().PAGES[name](), (
         f"docs/{name} is out of date: run `make docs`"
     )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_codes_and_options_named_on_a_page_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    unknown = set(re.findall(r"\b[A-Z][A-Z0-9]*-[EWI]-[A-Z0-9-]*[A-Z0-9]\b", text)) - set(CODES)
+    assert not unknown, f"{_name(page)} names {sorted(unknown)}"
+    known = set(re.findall(r"--[a-z][a-z-]+", _generator().PAGES["reference/cli.md"]())) | FOREIGN_OPTIONS
+    unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - known
+    assert not unknown, f"{_name(page)} names {sorted(unknown)}"
 
 
 def test_every_page_can_be_reached_from_the_index() -> None:

@@ -18,12 +18,18 @@ def test_a_machine_that_runs_these_tests_is_healthy() -> None:
 
 
 def test_a_missing_package_is_bad_and_a_missing_extra_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "NEEDED", ("numpy", "no-such-package"))
-    monkeypatch.setattr(doctor, "EXTRAS", {"no_such_extra": "nothing"})
+    monkeypatch.setattr(doctor, "requirements", lambda: {"numpy": "", "no-such-package": "", "no-such-extra": "node"})
     found = {check.subject: check for check in doctor.examine()}
+    assert found["numpy"].status == "ok"
     assert found["no-such-package"].status == "bad"
-    assert found["no_such_extra"].status == "absent"
+    assert found["no-such-extra"].status == "absent" and "lymphoscope[node]" in found["no-such-extra"].note
     assert not doctor.healthy(tuple(found.values()))
+
+
+def test_requirements_are_read_from_the_installation() -> None:
+    found = doctor.requirements()
+    assert found["numpy"] == found["pydicom"] == ""
+    assert found["mirp"] == "radiomics"
 
 
 def test_little_memory_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

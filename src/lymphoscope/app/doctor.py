@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import platform
+import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
@@ -14,11 +14,8 @@ from typing import Any
 from lymphoscope import __version__
 from lymphoscope.app.settings import threads
 
-NEEDED = (
-    "numpy", "scipy", "pydicom", "python-gdcm", "pyjpegls", "pylibjpeg-openjpeg", "SimpleITK", "scikit-image",
-    "pandas", "matplotlib", "jinja2", "typst", "typer", "rich",
-)  # fmt: skip
-EXTRAS = {"mirp": "texture by a second engine", "torch": "training of networks", "openvino": "networks without torch"}
+LATER = {"torch": "training of networks", "openvino": "networks without torch"}
+"""Packages that no part of this version needs, and what they will be for."""
 MIN_MEMORY_GB = 4.0
 MIN_DISK_GB = 1.0
 
@@ -48,8 +45,7 @@ def examine() -> tuple[Check, ...]:
         Check("threads", str(threads()), note="LYMPHOSCOPE_THREADS sets another number"),
         _memory(),
         _disk(),
-        *(_package(name) for name in NEEDED),
-        *(_extra(name, use) for name, use in EXTRAS.items()),
+        *_packages(),
         *_decoders(),
         *_fonts(),
     )
@@ -95,35 +91,56 @@ def _disk() -> Check:
     return Check("temporary space", f"{free:.1f} GB free", "ok" if enough else "bad", "" if enough else "make room")
 
 
-def _package(name: str) -> Check:
+def requirements() -> dict[str, str]:
+    """The packages that the installed Lymphoscope asks for, each with the extra it belongs to, or an empty string."""
+    found = {}
+    for line in importlib.metadata.requires("lymphoscope") or ():
+        name = re.match(r"[\w.-]+", line)
+        extra = re.search(r"extra\s*==\s*[\"'](\w+)", line)
+        if name:
+            found[name.group()] = extra.group(1) if extra else ""
+    return found
+
+
+def _packages() -> list[Check]:
+    try:
+        known = requirements()
+    except importlib.metadata.PackageNotFoundError:
+        return [Check("installation", "Lymphoscope is not installed", "bad", "pip install .")]
+    needed = [_package(name, "bad", "install lymphoscope again") for name, extra in known.items() if not extra]
+    optional = [
+        _package(name, "absent", f"optional: pip install lymphoscope[{extra}]")
+        for name, extra in known.items()
+        if extra
+    ]
+    return needed + optional + [_package(name, "absent", f"optional: {use}") for name, use in LATER.items()]
+
+
+def _package(name: str, without: str, note: str) -> Check:
     try:
         return Check(name, importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
-        return Check(name, "missing", "bad", "install lymphoscope again")
-
-
-def _extra(name: str, use: str) -> Check:
-    if importlib.util.find_spec(name) is None:
-        return Check(name, "not installed", "absent", f"optional: {use}")
-    return Check(name, _package(name).found, note=use)
+        return Check(name, "not installed", without, note)
 
 
 def _decoders() -> list[Check]:
-    """Whether each pixel compression that is read can be decoded here."""
+    """Whether the decoder that is named for each pixel compression works here."""
     from pydicom import uid  # noqa: PLC0415
     from pydicom.pixels.decoders import base  # noqa: PLC0415
 
-    syntaxes = {
+    from lymphoscope.io.codec import SYNTAXES  # noqa: PLC0415
+
+    kinds = {
         "RLE": uid.RLELossless,
         "JPEG lossless": uid.JPEGLosslessSV1,
         "JPEG-LS": uid.JPEGLSLossless,
         "JPEG 2000": uid.JPEG2000Lossless,
     }
     checks = []
-    for name, syntax in syntaxes.items():
-        decoder = base.get_decoder(syntax)
-        plugins = ", ".join(decoder.available_plugins)
-        checks.append(Check(f"decode {name}", plugins or "no decoder", "ok" if decoder.is_available else "bad"))
+    for name, syntax in kinds.items():
+        decoder = SYNTAXES[syntax].decoder
+        works = decoder in base.get_decoder(syntax).available_plugins
+        checks.append(Check(f"decode {name}", decoder, "ok" if works else "bad", "" if works else "does not work here"))
     return checks
 
 
