@@ -31,6 +31,11 @@ def test_one_row_a_lesion_and_totals_equal_to_page_1(known: Record) -> None:
     assert rows[0]["axial_diameter_mm"] == ""
 
 
+def test_warnings_stand_in_every_row(known: Record) -> None:
+    codes = [m["code"] for m in known["messages"] if m["severity"] == "warning"]
+    assert codes and all(row["warnings"].split() == list(dict.fromkeys(codes)) for row in read(table(known)))
+
+
 def test_units_stand_in_the_heads(known: Record) -> None:
     head = table(known).splitlines()[0].split(",")
     assert {"mtv_ml", "tlg_g", "suvmax [g/mL]", "suvpeak [g/mL]", "centroid_l_mm", "tumour_to_liver_peak"} <= set(head)

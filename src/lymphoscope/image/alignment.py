@@ -56,15 +56,16 @@ def check_alignment(pet: Volume, ct: Volume) -> tuple[Message, ...]:
     dice = 2 * np.count_nonzero(body & other) / (np.count_nonzero(body) + np.count_nonzero(other))
     if dice < LEAST_DICE:
         raise LymphoscopeError("GEO-E-ALIGN", f"the bodies of PET and CT overlap with a Dice of {dice:.2f} only")
-    if dice < GOOD_DICE:
-        messages += (Message("GEO-W-ALIGN", f"the bodies of PET and CT overlap with a Dice of {dice:.2f}"),)
+    said = [f"their bodies overlap with a Dice of {dice:.2f}"] if dice < GOOD_DICE else []
     apart = float(np.linalg.norm(_centre(body, grid) - _centre(other, grid)))
     if apart > MOST_SHIFT_MM:
-        messages += (Message("GEO-W-ALIGN", f"the bodies of PET and CT have centres {apart:.0f} mm apart"),)
+        said.append(f"their bodies have centres {apart:.0f} mm apart")
     better = better_shift(suv, hu, reached, grid.spacing)
     if better:
-        messages += (Message("GEO-W-ALIGN", f"PET and CT agree better when shifted by 20 mm {better}"),)
-    return messages
+        said.append(f"they match better when shifted by {TRIED_SHIFT_MM:.0f} mm {better}")
+    if not said:
+        return messages
+    return (*messages, Message("GEO-W-ALIGN", f"PET and CT agree poorly: {'; '.join(said)}"))
 
 
 def check_sides(regions: Mapping[str, Array], grid: Geometry) -> tuple[Message, ...]:

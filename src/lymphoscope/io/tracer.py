@@ -131,6 +131,8 @@ def require_fdg(audit: SuvAudit, research: bool = False) -> tuple[Message, ...]:
     if audit.fdg:
         return ()
     if audit.fdg is None:
+        if not audit.units:  # values declared to be SUV: there was no header to look in
+            return (Message("TRACER-W-UNKNOWN", "the files do not name a tracer"),)
         return (unknown_tracer(),)
     found = f"the tracer is {audit.tracer or 'not FDG'}" + (f" ({audit.nuclide})" if audit.nuclide else "")
     if research:

@@ -9,7 +9,7 @@ from typing import Any
 
 _FIRST = ("id", "status", "site")
 _NUMBERS = ("mtv_ml", "tlg_g", "suvmax", "suvpeak", "suvmean")
-_LAST = ("origin", "rule", "actor", "organ", "overlap", "ai_probability", "why")
+_LAST = ("origin", "rule", "actor", "organ", "overlap", "ai_probability", "why", "warnings")
 _NOT_A_COLUMN = {
     "shown",
     "missing",
@@ -47,9 +47,10 @@ def table(record: Mapping[str, Any]) -> str:
     writer = csv.writer(stream, lineterminator="\r\n")
     units = {name: facts["unit"] for name, facts in record.get("quantities", {}).items()}
     writer.writerow([cell(_head(name, units.get(name, "1"))) for name in columns])
+    warned = _warnings(record)
     for row in lesions:
         centroid = row["centroid_lps_mm"] or [None] * 3
-        full = {**row, **dict(zip(_CENTROID, centroid, strict=True))}
+        full = {**row, **dict(zip(_CENTROID, centroid, strict=True)), "warnings": warned}
         writer.writerow([cell(full.get(name)) for name in columns])
     if record["status"] != "refused":
         writer.writerow(_totals(record, columns))
@@ -59,7 +60,12 @@ def table(record: Mapping[str, Any]) -> str:
 def _totals(record: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
     patient = record["patient"]
     totals = {name: patient.get(key) for name, key in _TOTALS.items()}
-    return [cell({"id": "total", **totals}.get(name)) for name in columns]
+    return [cell({"id": "total", **totals, "warnings": _warnings(record)}.get(name)) for name in columns]
+
+
+def _warnings(record: Mapping[str, Any]) -> str:
+    """Codes of the study's warnings: they stand in every row, as rows are copied and files joined."""
+    return " ".join(dict.fromkeys(m["code"] for m in record["messages"] if m["severity"] == "warning"))
 
 
 def _head(name: str, unit: str) -> str:
