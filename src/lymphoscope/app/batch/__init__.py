@@ -1,0 +1,1 @@
+"""Cohorts: every study of a folder tree measured, with one table and one page over all of them."""
