@@ -154,6 +154,7 @@ def _contours(case: _Case) -> Made:
             row["lesion"],
             f"{row['id']} {row['site'] or 'lesion'}",
             "doubtful" if row["status"] == "doubtful" else "counted",
+            "" if row["status"] == "drawn" else "AUTOMATIC",
         )
         for row in case.record["lesions"]
     ]

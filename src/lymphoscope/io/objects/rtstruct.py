@@ -34,11 +34,13 @@ class Roi:
         label: Its number in the mask.
         name: What viewers call it; at most 64 characters.
         status: A word of `STATUS_COLOURS`.
+        algorithm: ROI Generation Algorithm: ``AUTOMATIC``, ``SEMIAUTOMATIC``, ``MANUAL``, or empty where not known.
     """
 
     label: int
     name: str
     status: str = "counted"
+    algorithm: str = "AUTOMATIC"
 
 
 def rtstruct(mask: LesionMask, rois: Sequence[Roi], making: Making, label: str = "LESIONS") -> Made | None:
@@ -138,7 +140,7 @@ def _described(number: int, roi: Roi, first: Dataset) -> Dataset:
     item.ROINumber = number
     item.ReferencedFrameOfReferenceUID = first.FrameOfReferenceUID
     item.ROIName = roi.name[:64]
-    item.ROIGenerationAlgorithm = "AUTOMATIC"
+    item.ROIGenerationAlgorithm = roi.algorithm
     return item
 
 
