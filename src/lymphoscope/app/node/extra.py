@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import socket
 from typing import Any
 
 from lymphoscope.core.errors import LymphoscopeError
@@ -30,3 +31,8 @@ def needed(module: str) -> Any:
             f"{_PACKAGES[package]} is not installed",
             fix="Install it with: pip install 'lymphoscope[node]'.",
         ) from None
+
+
+def at_once(event: Any) -> None:
+    """Have a connection of pynetdicom send small packets at once; it would wait 40 ms for each message otherwise."""
+    event.assoc.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

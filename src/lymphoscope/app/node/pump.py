@@ -70,6 +70,10 @@ class Node:
             thread.join(timeout=10)
         self._journal("stopped")
 
+    def thread_failed(self, what: threading.ExceptHookArgs) -> None:
+        """Note that a thread of a library ended with an error, without its text, which may quote what was sent."""
+        self._journal("thread-failed", kind=what.exc_type.__name__)
+
     def _loop(self, name: str, once: Callable[[], None]) -> None:
         """Do a step again and again. What fails in it is noted, and the next step is tried."""
         while not self._stop.is_set():
@@ -225,8 +229,10 @@ def running(settings: NodeSettings, job: Job = run_case) -> Iterator[Node]:
     if settings.pull or any(destination.url for destination in settings.send):
         needed("dicomweb_client")
     with opened(settings.folder, settings.listen.min_free_mb * 1e6) as store:
-        node = Node(settings, store, job)
+        node, before = Node(settings, store, job), threading.excepthook
+        threading.excepthook = node.thread_failed
         try:
             yield node
         finally:
             node.stop()
+            threading.excepthook = before

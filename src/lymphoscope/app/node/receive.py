@@ -6,6 +6,8 @@ import ipaddress
 import sqlite3
 import threading
 from collections.abc import Callable
+from socket import SHUT_RDWR
+from socketserver import BaseServer
 from typing import Any
 
 from pydicom.uid import (
@@ -29,7 +31,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from lymphoscope.app.node.extra import needed
+from lymphoscope.app.node.extra import at_once, needed
 from lymphoscope.app.node.journal import Journal
 from lymphoscope.app.node.settings import Listen
 from lymphoscope.app.node.store import NotUnderstoodError, Store
@@ -81,7 +83,7 @@ class Ear:
 
     def __init__(self, store: Store, listen: Listen, journal: Journal, heard: Callable[[str], None]) -> None:
         self._store, self._listen, self._journal, self._heard = store, listen, journal, heard
-        net, evt = needed("pynetdicom"), needed("pynetdicom.evt")
+        net, evt = needed("pynetdicom"), needed("pynetdicom.events")
         entity = net.AE(ae_title=listen.title)
         entity.require_called_aet, entity.require_calling_aet = True, list(listen.callers)
         entity.maximum_associations, entity.maximum_pdu_size = listen.associations, listen.max_pdu
@@ -93,6 +95,7 @@ class Ear:
         handlers = [
             (evt.EVT_C_STORE, self._store_one),
             (evt.EVT_CONN_OPEN, self._guard),
+            (evt.EVT_CONN_CLOSE, _gone),
             (evt.EVT_DIMSE_RECV, _message_ended),
             (evt.EVT_REJECTED, lambda event: journal("rejected", peer=_peer(event))),
             (evt.EVT_ABORTED, lambda event: journal("aborted", peer=_peer(event))),
@@ -112,7 +115,6 @@ class Ear:
     def close(self) -> None:
         """Stop listening and end the associations."""
         self._server.shutdown()
-        self._server.server_close()
         for association in self._server.active_associations:
             association.abort()
         self._thread.join(timeout=5)
@@ -120,15 +122,20 @@ class Ear:
     def _guard(self, event: Any) -> None:
         """Bound what one connection can make us hold: the length of a PDU, and of all PDUs of one message."""
         wire = event.assoc.dul.socket
+        at_once(event)
         wire.socket.settimeout(self._listen.idle_s)  # half a PDU must not hold a place for ever
         event.assoc.lymphoscope_bytes = 0
         whole, receive = self._listen.max_instance_mb * 1e6, wire.recv
         longest = max(self._listen.max_pdu, _LONGEST_REQUEST) + 6
 
         def bounded(length: int) -> bytearray:
+            if event.assoc.lymphoscope_bytes < 0:
+                raise OSError("cut off")
             event.assoc.lymphoscope_bytes += length
             if length > longest or event.assoc.lymphoscope_bytes > whole + longest:
+                event.assoc.lymphoscope_bytes = -1
                 self._journal("too-large", peer=_peer(event))
+                wire.socket.shutdown(SHUT_RDWR)
                 raise OSError("too large")
             received: bytearray = receive(length)
             return received
@@ -158,6 +165,12 @@ def _message_ended(event: Any) -> None:
     event.assoc.lymphoscope_bytes = 0
 
 
+def _gone(event: Any) -> None:
+    """Free the place of a caller who hung up before asking for anything; it would be kept for the whole timeout."""
+    if not event.assoc.is_established:
+        event.assoc.dul.to_user_queue.put(None)
+
+
 def _peer(event: Any) -> str:
     info = event.assoc.requestor.address_info
     return str(info.address) if info is not None else ""
@@ -177,6 +190,10 @@ def _door(listen: Listen, journal: Journal) -> type[Any]:
             if not (known and room):
                 journal("hung-up", peer=str(address), why="full" if known else "stranger")
             return known and room
+
+        def shutdown(self) -> None:
+            BaseServer.shutdown(self)
+            self.server_close()
 
         def handle_error(self, request: Any, client_address: Any) -> None:
             journal("connection-failed", peer=str(client_address[0]))

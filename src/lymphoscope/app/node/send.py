@@ -8,7 +8,7 @@ from typing import Any
 
 from pydicom import dcmread
 
-from lymphoscope.app.node.extra import needed
+from lymphoscope.app.node.extra import at_once, needed
 from lymphoscope.app.node.settings import Destination
 from lymphoscope.app.node.web import push
 
@@ -52,13 +52,18 @@ def deliver(files: Sequence[Path], destination: Destination, own_title: str) -> 
 
 
 def _associated(files: Sequence[Path], destination: Destination, own_title: str) -> Any:
-    entity = needed("pynetdicom").AE(ae_title=own_title)
+    entity, evt = needed("pynetdicom").AE(ae_title=own_title), needed("pynetdicom.events")
     entity.connection_timeout = _CONNECT_S
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _TIMEOUT_S
     for file in files:
         header = dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID"])
         entity.add_requested_context(header.SOPClassUID, header.file_meta.TransferSyntaxUID)
-    return entity.associate(destination.address, destination.port, ae_title=destination.title)
+    return entity.associate(
+        destination.address,
+        destination.port,
+        ae_title=destination.title,
+        evt_handlers=[(evt.EVT_CONN_OPEN, at_once)],
+    )
 
 
 def _sent(association: Any, file: Path) -> str:
