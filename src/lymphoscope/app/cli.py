@@ -288,6 +288,46 @@ def node(
 
 
 @app.command()
+def batch(
+    context: typer.Context,
+    tree: o.Tree,
+    out: o.BatchOut,
+    force: o.AllAgain = False,
+    workers: o.Workers = None,
+    memory_gb: o.MemoryGb = 6.0,
+    scheduler: o.Scheduler = None,
+    suv: o.Suv = False,
+    pet_series: o.PetSeries = None,
+    ct_series: o.CtSeries = None,
+    research_tracer: o.ResearchTracer = False,
+    method: o.Method = "suv4.0",
+    all_methods: o.AllMethods = False,
+    connectivity: o.Connectivity = 18,
+    min_volume_ml: o.MinVolume = 3.0,
+    dicom: o.Dicom = True,
+    parametric_map: o.ParametricMap = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Measure every study of a folder tree: a case folder each, one table and one page over all.
+
+    Ends with 0 when every study was measured or refused, with 1 when any failed. Run again, it goes on where it ended.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import settings
+        from lymphoscope.app.batch import crew, run, watch
+        from lymphoscope.app.libraries import prepared
+
+        wanted, hands = settings.run_settings(context.params), crew.Crew(workers, memory_gb, scheduler)
+        with prepared(settings.threads()), watch.watching(manner) as watcher:
+            outcome = run.batch(tree, out, wanted, hands, watcher)
+        watch.result(outcome, manner)
+    if outcome.failed:
+        sys.exit(FAILED)
+
+
+@app.command()
 def doctor(context: typer.Context, as_json: o.Json = False) -> None:
     """Look at this machine: versions, threads, memory, decoders, optional parts."""
     with _verb(context) as manner:

@@ -159,3 +159,37 @@ NodeConfig = Annotated[
 MakeConfig = Annotated[
     Path | None, typer.Option("--make-config", metavar="FILE", help="Write a commented configuration, and leave.")
 ]
+
+_CREW = "Who does the work"
+
+Tree = Annotated[
+    Path,
+    typer.Argument(metavar="TREE", show_default=False, help="A folder with studies in any order, also as zips."),
+]
+BatchOut = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where cases, table and page are made.")]
+AllAgain = Annotated[bool, typer.Option("--force", help="Measure again what is done already.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        show_default=False,
+        help="Processes; 0 for this one alone, as many as fit when left out.",
+        rich_help_panel=_CREW,
+    ),
+]
+MemoryGb = Annotated[
+    float,
+    typer.Option(
+        "--memory-gb", metavar="GB", help="Memory of a process; a study that needs more fails.", rich_help_panel=_CREW
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Use the workers of a dask scheduler, such as tcp://host:8786.",
+        rich_help_panel=_CREW,
+    ),
+]

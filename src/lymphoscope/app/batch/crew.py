@@ -155,7 +155,8 @@ def _through(client: Any, tasks: Iterator[Task], places: int | None, do: Callabl
         names[future.key] = task.name
         return future
 
-    running = _distributed().as_completed([submit(task) for task in islice(tasks, places)])
+    first = [submit(task) for task in islice(tasks, places)]
+    running = _distributed().as_completed(first, loop=client.loop)
     for future in running:
         yield _ending(future, names.pop(future.key))
         for task in islice(tasks, 1):

@@ -21,7 +21,7 @@ from lymphoscope.render.words import PURPOSE, safe
 
 _HEADS = (
     "case", "TMTV mL>", "doubtful out/in mL>", "TLG g>", "lesions>", "SUVmax>", "Dmax cm>", "liver SUV>",
-    "uptake min>", "warnings",
+    "uptake min>", "warnings>",
 )  # fmt: skip
 
 
@@ -150,5 +150,5 @@ def _study(row: Row) -> tuple[Any, ...]:
     return (
         _case(row.case), text("tmtv_ml", "mL"), doubt, text("tlg_g", "g"), str(row.facts.get("n_lesions", "")),
         text("suvmax", "g/mL"), text("dmax_cm", "cm"), text("liver_mean", "g/mL"), text("uptake_min", "min"),
-        " ".join(row.warnings),
+        str(len(row.warnings)),
     )  # fmt: skip

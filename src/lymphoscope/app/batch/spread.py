@@ -18,6 +18,7 @@ Reference: Iglewicz and Hoaglin, How to detect and handle outliers, ASQC 1993.
 """
 _SIGMA_PER_MAD = 0.6744897501960817
 """Upper quartile of the standard normal distribution."""
+_EQUAL = 1e-3
 FEWEST = 8
 """With fewer studies nobody is called an outlier."""
 
@@ -106,11 +107,13 @@ def robust_z(values: Sequence[float], log: bool) -> list[float | None]:
         log: Take logarithms first.
 
     Returns:
-        One number a value; None for all of fewer than `FEWEST`, or where half of them are equal.
+        One number a value; None for all of fewer than `FEWEST`, or where half of them are equal to a thousandth.
     """
     known = np.array([math.log(v) if log else v for v in values])
     if len(known) < FEWEST:
         return [None] * len(known)
-    away = known - np.median(known)
+    median = float(np.median(known))
+    away = known - median
     mad = float(np.median(np.abs(away)))
-    return [float(_SIGMA_PER_MAD * a / mad) for a in away] if mad > 0 else [None] * len(known)
+    differ = mad > _EQUAL * (1.0 if log else abs(median))
+    return [float(_SIGMA_PER_MAD * a / mad) for a in away] if differ else [None] * len(known)
