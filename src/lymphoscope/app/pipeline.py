@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import platform
@@ -22,15 +21,15 @@ from lymphoscope.app.settings import RunSettings, run_settings
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.measure import Report, Segmentation
 from lymphoscope.core.progress import Progress, silent
-from lymphoscope.core.study import Identity, SeriesFact, Study
+from lymphoscope.core.study import Identity, Study
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.io.case import canonical_json, claimed_case
-from lymphoscope.io.intake import list_series, load_study
+from lymphoscope.io.intake import glance, load_study
 from lymphoscope.io.nifti import to_nifti_bytes
 from lymphoscope.render.page import page
 from lymphoscope.render.paper import paper
-from lymphoscope.render.pictures import Pictures, draw
-from lymphoscope.render.record import record, refusal_record
+from lymphoscope.render.pictures import Pictures, draw, orientation_picture
+from lymphoscope.render.record import record, refusal_record, without_names
 from lymphoscope.render.table import table
 
 if TYPE_CHECKING:
@@ -151,11 +150,10 @@ def _segmented(study: Study, settings: RunSettings, progress: Progress) -> Segme
 
 def _refused(source: Path, error: LymphoscopeError, settings: RunSettings) -> Written:
     """The case of a refused study: the reason, the series that were looked at, and no number."""
-    series: tuple[SeriesFact, ...] = ()
-    with contextlib.suppress(LymphoscopeError):
-        series = list_series(source)
+    seen = glance(source)
+    series = without_names(seen.series, seen.identities)
     found = refusal_record(error, series, software=_software(), settings=settings.as_record())
-    contents = _documents(found, Pictures(), None)
+    contents = _documents(found, orientation_picture(seen.pet), None)
     contents["study.json"] = canonical_json({"series": found["series"]})
     contents["run.json"] = canonical_json(_provenance(settings))
     return contents, found

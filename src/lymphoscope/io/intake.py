@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,18 @@ from typing import Any
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.registry import unknown_name
-from lymphoscope.core.study import SeriesFact, Study
+from lymphoscope.core.study import Identity, SeriesFact, Study
+from lymphoscope.core.units import Unit
+from lymphoscope.core.volume import Volume
 from lymphoscope.io.archive import archive_kind, unpacked
-from lymphoscope.io.dicom_study import Wish, dicom_series, dicom_study
+from lymphoscope.io.dicom_study import Wish, dicom_series, dicom_study, identity
 from lymphoscope.io.files import Found, is_nifti, read_header, scan
 from lymphoscope.io.header import lenient_reading
 from lymphoscope.io.layouts import find_layout
 from lymphoscope.io.masks import read_organs, require_organs_fit
+from lymphoscope.io.nifti import read_nifti
 from lymphoscope.io.nifti_study import nifti_series, nifti_study, read_nifti_ct
+from lymphoscope.io.pixels import read_uncalibrated
 from lymphoscope.io.series import gather
 from lymphoscope.io.slices import Stack
 from lymphoscope.io.suv import SuvOverrides
@@ -55,6 +59,21 @@ class _Place:
 
     folder: Path
     file: Path | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Glance:
+    """What can be seen of a study that was refused.
+
+    Attributes:
+        series: The series that were looked at.
+        identities: Who is named in the headers; goes nowhere, and is what texts are searched for.
+        pet: The longest PET that forms a grid, uncalibrated; None where none can be read or several persons lie there.
+    """
+
+    series: tuple[SeriesFact, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    pet: Volume | None = None
 
 
 def load_study(
@@ -97,6 +116,23 @@ def list_series(path: str | Path) -> tuple[SeriesFact, ...]:
         if found.headers:
             return dicom_series(found)
         return nifti_series(found.nifti, place.file)
+
+
+def glance(path: str | Path) -> Glance:
+    """Look at a study that was refused: as much as can be read, and never an error about the study."""
+    seen = Glance()
+    with suppress(LymphoscopeError), lenient_reading(Notes()), _opened(Path(path)) as place:
+        found = _found(place, Notes(), silent)
+        if not found.headers:
+            seen = Glance(nifti_series(found.nifti, place.file))
+            return replace(seen, pet=read_nifti(find_layout(found.nifti, place.file).pet, Unit.ARBITRARY))
+        identities = tuple(dict.fromkeys(identity(header) for header in found.headers))
+        seen = Glance(dicom_series(found), identities)
+        stacks = [s.laid for s in gather(found.headers) if s.modality == "PT" and isinstance(s.laid, Stack)]
+        if stacks and len({(i.name, i.patient_id) for i in identities}) == 1:  # a picture of one patient only
+            longest = max(stacks, key=lambda s: s.geometry.shape[0])
+            seen = replace(seen, pet=Volume(read_uncalibrated(longest), longest.geometry, Unit.ARBITRARY))
+    return seen
 
 
 def series_slices(path: str | Path, series_uid: str) -> Stack:

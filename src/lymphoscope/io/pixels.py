@@ -47,6 +47,24 @@ def read_pet(stack: Stack, factors: NDArray[np.float64], progress: Progress = si
     return out
 
 
+def read_uncalibrated(stack: Stack) -> NDArray[np.float32]:
+    """Read slices for a look at them: rescaled where they say how, otherwise as stored; float32, (z, y, x).
+
+    Raises:
+        LymphoscopeError: ``IO-E-SYNTAX``, ``IO-E-TRUNCATED`` or ``IO-E-PIXELS``.
+    """
+    require_decodable(stack.headers)
+    try:
+        scales = rescaling(stack.headers)
+    except LymphoscopeError:
+        scales = [(1.0, 0.0)] * len(stack.headers)
+    out = np.empty(stack.geometry.shape, dtype=np.float32)
+    for k, (stored, (slope, intercept)) in enumerate(zip(stored_values(stack.headers), scales, strict=True)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            out[k] = stored * slope + intercept
+    return out
+
+
 def read_ct(stack: Stack, notes: Notes, progress: Progress = silent) -> NDArray[np.int16] | NDArray[np.float32]:
     """Read CT slices in HU; values below air are padding and are raised to −1024.
 

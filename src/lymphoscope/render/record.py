@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -96,7 +97,7 @@ def refusal_record(
 
     Args:
         error: Why the study was refused.
-        series: The series that were considered.
+        series: The series that were considered, as `without_names` gives them.
         software: As for `record`.
         settings: As for `record`.
         study_uid_hash: Hash of the study, where one could be read.
@@ -259,11 +260,16 @@ def _series(facts: Iterable[SeriesFact], identity: Identity) -> list[dict[str, A
     ]
 
 
-def _scrubbed(text: str, identity: Identity) -> str:
+def without_names(facts: Iterable[SeriesFact], identities: Sequence[Identity]) -> tuple[SeriesFact, ...]:
+    """The same series, nobody named in what was typed at the scanner; for a refused study, which is no `Study`."""
+    return tuple(replace(fact, description=_scrubbed(fact.description, *identities)) for fact in facts)
+
+
+def _scrubbed(text: str, *identities: Identity) -> str:
     """A text that a person typed at the scanner, without the patient's name or numbers."""
-    words = [word for word in re.split(r"[\^=\s,]+", identity.name) if len(word) > 1]
-    numbers = [n for n in (identity.patient_id, identity.accession, identity.birth_date) if len(n) > 2]
-    for secret in sorted({*words, *numbers}, key=len, reverse=True):
+    words = {word for one in identities for word in re.split(r"[\^=\s,]+", one.name) if len(word) > 1}
+    numbers = {n for one in identities for n in (one.patient_id, one.accession, one.birth_date) if len(n) > 2}
+    for secret in sorted(words | numbers, key=lambda s: (-len(s), s)):
         text = re.sub(rf"(?<![^\W_]){re.escape(secret)}(?![^\W_])", WITHHELD, text, flags=re.IGNORECASE)
     return text
 
