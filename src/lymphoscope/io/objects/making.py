@@ -32,7 +32,14 @@ SERIES_NUMBERS: Mapping[str, int] = {
 }
 """Series number of each kind of object."""
 
-OBJECT_UID, SERIES_UID = "2.25.1", "2.25.2"
+
+def _of_one_length(*parts: object) -> str:
+    """A UID under 2.25 that depends on the parts only, always of 43 characters."""
+    number = int(str(uid(*parts)).removeprefix("2.25."))
+    return f"2.25.{10**37 + number % (9 * 10**37)}"
+
+
+OBJECT_UID, SERIES_UID = (_of_one_length("placeholder", n) for n in (0, 1))
 """Stand for the UIDs of the object and of its series until the content is known."""
 
 _CLOCK = ("InstanceCreationDate", "InstanceCreationTime", "DateOfSecondaryCapture", "TimeOfSecondaryCapture")
@@ -141,20 +148,23 @@ def finished(made: Dataset, making: Making, kind: str) -> Made:
     known |= {making.source.series_uid, str(making.source.slices[0].StudyInstanceUID)}
     fresh = {OBJECT_UID: OBJECT_UID, SERIES_UID: SERIES_UID}
     _rename(made, lambda old: _placeholder(old, known, fresh))
-    digest = hashlib.sha256(_written(made)).hexdigest()
+    content = _written(made)
+    digest = hashlib.sha256(content).hexdigest()
     key = (kind, making.source.series_uid, making.version, making.settings_sha256, digest)
-    final = {placeholder: str(uid("object", placeholder, *key)) for placeholder in fresh.values()}
+    final = {placeholder: _of_one_length("object", placeholder, *key) for placeholder in fresh.values()}
     _rename(made, lambda old: final.get(old, old))
-    return Made(made, _written(made))
+    for placeholder, name in final.items():  # of one length: writing a second time would take as long as building
+        content = content.replace(placeholder.encode(), name.encode())
+    return Made(made, content)
 
 
 def _placeholder(old: str, known: set[str], fresh: dict[str, str]) -> str:
-    """What stands for a UID while the content is hashed: a number for a random one, itself for another."""
+    """What stands for a UID while the content is hashed: the same in each run for a random one, itself for another."""
     if old in fresh:
         return fresh[old]
     if old in known or not old.startswith(_HIGHDICOM):
         return old
-    return fresh.setdefault(old, f"2.25.{len(fresh) + 1}")
+    return fresh.setdefault(old, _of_one_length("placeholder", len(fresh)))
 
 
 def _rename(dataset: Dataset, name: Any) -> None:
