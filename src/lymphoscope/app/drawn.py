@@ -67,7 +67,8 @@ def segment_drawn(
     require_mask_fits(mask, study.pet, notes)
     decisions = _decisions(mask, study.pet, drawn.kind)
     progress("find organs", 0, 1)
-    anatomy = find_anatomy(study.pet, known_organs(study, notes))
+    organs = known_organs(study, notes) if study.organs is not None else {}  # for reference only: nothing is judged
+    anatomy = find_anatomy(study.pet, organs)
     return Segmentation(
         lesions=mask,
         candidates=mask,

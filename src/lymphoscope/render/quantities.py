@@ -144,7 +144,7 @@ def _lesion(finding: Finding, decision: Decision | None, limits: Mapping[str, Se
         "word": WORD.get(status, status),
         "glyph": GLYPH.get(status, "?"),
         "why": finding.why or (decision.why if decision is not None and decision.doubtful else "") or None,
-        "origin": "added" if decision is not None and decision.stage == 4 else "preselected",
+        "origin": "drawn" if status == "drawn" else _origin(decision),
         "rule": decision.rule if decision is not None else None,
         "actor": decision.actor if decision is not None else None,
         "organ": decision.organ or None if decision is not None else None,
@@ -155,6 +155,10 @@ def _lesion(finding: Finding, decision: Decision | None, limits: Mapping[str, Se
             if name in by_name
         },
     }
+
+
+def _origin(decision: Decision | None) -> str:
+    return "added" if decision is not None and decision.stage == 4 else "preselected"
 
 
 def excluded(decision: Decision) -> dict[str, Any]:
