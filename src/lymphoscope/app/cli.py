@@ -304,7 +304,7 @@ def batch(
     all_methods: o.AllMethods = False,
     connectivity: o.Connectivity = 18,
     min_volume_ml: o.MinVolume = 3.0,
-    dicom: o.Dicom = True,
+    dicom: o.Dicom = False,
     parametric_map: o.ParametricMap = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -313,6 +313,7 @@ def batch(
     """Measure every study of a folder tree: a case folder each, one table and one page over all.
 
     Ends with 0 when every study was measured or refused, with 1 when any failed. Run again, it goes on where it ended.
+    No file names a patient, except DICOM objects, which have to and are written only with --dicom.
     """
     with _verb(context) as manner:
         from lymphoscope.app import settings

@@ -22,7 +22,10 @@ STATUSES = (MEASURED, REFUSED, FAILED, WAITING)
 """What a study can have come to; ``waiting`` is one that an interrupted batch did not get to."""
 
 _FIRST = ("case", "status", "code", "why", "fix", "kind", "files", "warnings")
-_FRONT = ("tmtv_ml", "tmtv_low_ml", "tmtv_high_ml", "tlg_g", "n_lesions", "n_doubtful", "suvmax", "suvpeak", "dmax_cm")
+_FRONT = (
+    "tmtv_ml", "tmtv_low_ml", "tmtv_high_ml", "tlg_g", "n_lesions", "n_doubtful", "suvmax", "suvpeak", "dmax_cm",
+    "liver_mean",
+)  # fmt: skip
 _SCAN = (
     "uptake_min", "dose_mbq", "weight_kg", "height_m", "sex", "suv_branch", "overrides",
     "scanned", "manufacturer", "model", "pet_voxel_ml", "has_ct", "study_uid_hash", "same_study_as",
