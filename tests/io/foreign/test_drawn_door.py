@@ -37,6 +37,13 @@ def test_an_empty_mask_is_valid(desk) -> None:
     assert read_drawn(path, desk.pet, Notes()).regions == ()
 
 
+def test_an_image_is_no_mask(desk) -> None:
+    path = desk.root / "pet.nii.gz"
+    write_nifti(path, LesionMask(np.arange(9 * 12 * 13, dtype=np.int32).reshape(9, 12, 13), desk.grid, "me"))
+    with pytest.raises(LymphoscopeError, match="GEO-E-MASKLABELS"):
+        read_drawn(path, desk.pet, Notes())
+
+
 def test_left_and_right_front_and_back_exchanged_is_refused(desk) -> None:
     path = desk.root / "mask.nii"
     # LPS written as if it were RAS, the commonest mistake

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -87,3 +89,15 @@ def test_polygons_smaller_than_a_pixel_or_degenerate_leave_the_others_alone() ->
 def test_a_polygon_beyond_the_plane_is_cut() -> None:
     around = np.array([[-5.0, -5.0], [-5.0, 9.0], [9.0, 9.0], [9.0, -5.0]])
     assert filled([around], (3, 4)).all()
+
+
+def test_many_points_need_little_memory() -> None:
+    # a saw of twenty thousand teeth: each of 100 rows is crossed by all of them, 4 million crossings
+    tooth = np.tile([[-0.5, 0.0], [99.5, 0.0]], (20_000, 1))
+    tooth[:, 1] = np.linspace(-0.5, 4.5, len(tooth))
+    polygon = np.concatenate([tooth, [[99.5, 4.5], [100.5, 4.5], [100.5, -0.5]]])
+    tracemalloc.start()
+    filled([polygon], (100, 9))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6

@@ -21,6 +21,7 @@ from lymphoscope.io.header import Header, lenient_reading
 from lymphoscope.io.masks import LEAST_OVERLAP, read_mask, require_mask_fits
 
 LABEL_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
+MOST_LABELS = 1000
 _MOST_BYTES = 4 * 2**30
 
 SEG, RTSTRUCT, NIFTI = "dicom-seg", "rtstruct", "nifti"
@@ -101,4 +102,7 @@ def _nifti(path: Path, pet: Volume, notes: Notes) -> tuple[Region, ...]:
     mask = read_mask(path, notes)
     require_mask_fits(mask, pet, notes)
     numbers = [int(n) for n in np.unique(mask.labels) if n]
+    if len(numbers) > MOST_LABELS:
+        what = f"{len(numbers)} different labels: this is an image and no mask"
+        raise LymphoscopeError("GEO-E-MASKLABELS", what)
     return tuple(cropped(n, str(n), mask.labels == n, mask.geometry) for n in numbers)

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_MOST_CROSSINGS = 1_000_000
+"""Rows crossed by edges that are looked at together, so that a contour of millions of points needs no more memory."""
+
 
 def filled(polygons: Sequence[NDArray[np.float64]], shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Fill polygons by the even–odd rule over all of them, so that a polygon in another is a hole.
@@ -23,7 +26,9 @@ def filled(polygons: Sequence[NDArray[np.float64]], shape: tuple[int, int]) -> N
     toggles = np.zeros((rows, columns + 1), dtype=np.int64)
     for polygon in polygons:
         begin, end = polygon, np.roll(polygon, -1, axis=0)
-        _toggle(toggles, np.concatenate([begin, end], axis=1))
+        edges = np.concatenate([begin, end], axis=1)
+        for some in np.array_split(edges, 1 + len(edges) * rows // _MOST_CROSSINGS):
+            _toggle(toggles, some)
     return np.asarray(np.cumsum(toggles, axis=1)[:, :columns] % 2 == 1)
 
 

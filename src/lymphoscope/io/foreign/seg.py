@@ -13,7 +13,7 @@ from pydicom.pixels.utils import iter_pixels
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
-from lymphoscope.io.foreign.regions import Region, cropped
+from lymphoscope.io.foreign.regions import Region, bounding_box
 from lymphoscope.io.header import Header
 from lymphoscope.io.slices import MOST_VOXELS
 from lymphoscope.io.tags import items
@@ -47,14 +47,15 @@ class _Frames:
 
 
 @dataclass
-class _Planes:
-    """Planes of one segment by slice."""
+class _Pieces:
+    """What the frames of one segment show: slice, rows and columns, and the part of the plane that holds something."""
 
-    by_slice: dict[int, NDArray[np.bool_]] = field(default_factory=dict)
+    pieces: list[tuple[int, tuple[slice, ...], NDArray[np.bool_]]] = field(default_factory=list)
 
     def add(self, k: int, plane: NDArray[np.bool_]) -> None:
-        known = self.by_slice.get(k)
-        self.by_slice[k] = plane if known is None else known | plane
+        if plane.any():
+            box = bounding_box(plane)
+            self.pieces.append((k, box, plane[box].copy()))
 
 
 def read_seg(dataset: Dataset, grid: Geometry) -> tuple[Region, ...]:
@@ -83,7 +84,7 @@ def read_seg(dataset: Dataset, grid: Geometry) -> tuple[Region, ...]:
         raise LymphoscopeError("IO-E-MASK", "the segmentation is neither binary nor fractional nor a label map", WHERE)
     names = _names(dataset)
     frames = _frames(dataset, header, grid, kind)
-    found: dict[int, _Planes] = {number: _Planes() for number in names}
+    found: dict[int, _Pieces] = {number: _Pieces() for number in names}
     for n, plane in enumerate(_pixels(dataset, header, len(frames.slice_of))):
         for number, inside in _shown(plane, kind, header, frames.segment_of[n]):
             if number in found:
@@ -253,13 +254,15 @@ def _shown(
             yield int(number), np.asarray(plane == number)
 
 
-def _region(number: int, name: str, planes: _Planes, geometry: Geometry) -> Region:
-    """Put the planes of a segment together, from its first slice to its last."""
-    filled = {k: plane for k, plane in planes.by_slice.items() if plane.any()}
-    low, high = min(filled, default=0), max(filled, default=0)
-    inside = np.zeros((high - low + 1, *geometry.shape[1:]), dtype=bool)
-    for k, plane in filled.items():
-        inside[k - low] = plane
+def _region(number: int, name: str, found: _Pieces, geometry: Geometry) -> Region:
+    """Put the pieces of a segment together, on the smallest part of the grid that holds them."""
+    boxes = [(slice(k, k + 1), *box) for k, box, _ in found.pieces] or [(slice(0, 1),) * 3]
+    low = [min(box[axis].start for box in boxes) for axis in range(3)]
+    high = [max(box[axis].stop for box in boxes) for axis in range(3)]
+    inside = np.zeros([h - n for h, n in zip(high, low, strict=True)], dtype=bool)
+    for k, (rows, columns), piece in found.pieces:
+        there = (slice(rows.start - low[1], rows.stop - low[1]), slice(columns.start - low[2], columns.stop - low[2]))
+        inside[k - low[0]][there] |= piece
     affine = geometry.affine.copy()
-    affine[:3, 3] = geometry.to_lps((low, 0, 0))
-    return cropped(number, name, inside, Geometry(inside.shape, affine, geometry.frame))
+    affine[:3, 3] = geometry.to_lps(low)
+    return Region(number, name, inside, Geometry(inside.shape, affine, geometry.frame))
