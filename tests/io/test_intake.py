@@ -153,7 +153,7 @@ def test_identical_copies_are_dropped(clinic) -> None:
     dcmwrite(folder / "again.dcm", dataset)
     study = clinic.load()
     assert same(study, wanted)
-    assert "2 identical copies" in next(m.what for m in study.messages if m.code == "IO-W-DUPLICATE")
+    assert "dropped: 2" in next(m.what for m in study.messages if m.code == "IO-W-DUPLICATE")
 
 
 def test_one_uid_two_contents(clinic) -> None:

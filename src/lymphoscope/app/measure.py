@@ -80,7 +80,7 @@ def _doubts(segmentation: Segmentation) -> tuple[Message, ...]:
         return ()
     counted = sum(d.counted for d in doubtful)
     head = "1 region needs" if len(doubtful) == 1 else f"{len(doubtful)} regions need"
-    names = ", ".join(_named(d) for d in doubtful[:6]) + (", …" if len(doubtful) > 6 else "")
+    names = ", ".join(_named(d) for d in doubtful[:6]) + (f" and {len(doubtful) - 6} more" if len(doubtful) > 6 else "")
     what = f"{head} a reader ({counted} counted, {len(doubtful) - counted} not): {names}"
     return (Message("SEG-W-DOUBTFUL", what),)
 

@@ -180,7 +180,7 @@ def low_contrast(thresholds: Mapping[int, float], words: str) -> tuple[Message, 
     low = [t for t in thresholds.values() if t < LOW_CONTRAST_SUV - 1e-9]
     if not low:
         return ()
-    what = f"{len(low)} of {len(thresholds)} lesions have a threshold below SUV {LOW_CONTRAST_SUV} (lowest "
+    what = f"the threshold is below SUV {LOW_CONTRAST_SUV} for {len(low)} of {len(thresholds)} lesions (lowest "
     return (Message("SEG-W-LOWCONTRAST", f"{what}{number(min(low))})", where=words),)
 
 

@@ -167,9 +167,9 @@ def _note_series(told: Told, pet: Series, notes: Notes) -> None:
         if code == "IO-W-NAC":
             notes.add("IO-W-NAC", "a series without attenuation correction was left out", one.name)
         if role and one.copies:
-            notes.add("IO-W-DUPLICATE", f"{one.copies} identical copies of slices were dropped", one.name)
+            notes.add("IO-W-DUPLICATE", f"identical copies of slices were dropped: {one.copies}", one.name)
         if role and one.dropped:
-            notes.add("IO-W-DROPPED", f"{one.dropped} localizers, projections or captures were dropped", one.name)
+            notes.add("IO-W-DROPPED", f"localizers, projections or captures were dropped: {one.dropped}", one.name)
     promised, count = pet.first.integer("NumberOfSlices"), len(pet.headers)
     if promised is not None and promised > count:
         what = f"{count} slices were found of {promised} that the header promises"

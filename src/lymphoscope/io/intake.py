@@ -194,7 +194,7 @@ def _found(place: _Place, notes: Notes, progress: Progress) -> Found:
             what += f"; {found.skipped} files are neither DICOM nor NIfTI"
         raise LymphoscopeError("IO-E-NOTHING", what)
     if found.skipped:
-        notes.add("IO-W-SKIPPED", f"{found.skipped} files that are not images were skipped")
+        notes.add("IO-W-SKIPPED", f"files that are not images were skipped: {found.skipped}")
     return found
 
 

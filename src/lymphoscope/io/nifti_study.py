@@ -64,7 +64,7 @@ def read_nifti_ct(path: Path, notes: Notes) -> Volume:
     ct = read_nifti(path, Unit.HU, notes)
     array = ct.array
     if not np.isfinite(array).all():
-        notes.add("IO-W-NONFINITE", "CT values that are not finite were set to air")
+        notes.add("IO-W-NONFINITE", "CT values that were not finite were set to air")
         array = np.where(np.isfinite(array), array, np.float32(AIR_HU))
     if array.min() < AIR_HU:
         notes.add("IO-W-PADDING", f"CT values below {AIR_HU} HU are padding")
@@ -88,7 +88,7 @@ def finite_pet(array: Array, notes: Notes) -> Array:
     clean = np.where(odd, np.float32(0), array)
     if (odd & _filled_body(clean)).any() or odd.all():
         raise LymphoscopeError("SUV-E-NONFINITE", f"{int(odd.sum())} values are not finite, some of them in the body")
-    notes.add("IO-W-NONFINITE", f"{int(odd.sum())} values outside the body are not finite")
+    notes.add("IO-W-NONFINITE", f"{int(odd.sum())} values outside the body were not finite and were set to 0")
     return clean
 
 

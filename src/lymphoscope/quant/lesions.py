@@ -91,7 +91,7 @@ def lesion_messages(lesions: Sequence[Measures]) -> tuple[Message, ...]:
     small = sum(any(m.why.startswith("RAD-W-SMALL") for m in lesion) for lesion in lesions)
     if not small:
         return ()
-    return (Message("RAD-W-SMALL", f"{small} of {len(lesions)} lesions are too small for texture"),)
+    return (Message("RAD-W-SMALL", f"too small for texture: {small} of {len(lesions)} lesions"),)
 
 
 def _measures(one: Region, source: str, options: LesionOptions) -> Measures:

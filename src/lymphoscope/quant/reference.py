@@ -81,7 +81,7 @@ def liver_reference(suv: Volume, liver: Bool, lesions: LesionMask | None = None)
     mean, notes = found.measures.value("mean"), Notes(list(found.messages))
     if mean is not None and not LIVER_RANGE[0] <= mean <= LIVER_RANGE[1]:
         low, high = LIVER_RANGE
-        notes.add("SUV-W-LIVER", f"liver SUVmean is {mean:.2f} ({low}–{high})", "the liver reference")
+        notes.add("SUV-W-LIVER", f"liver SUVmean is {mean:.2f}, outside {low}–{high}", "the liver reference")
     return ReferenceOrgan(found.name, found.measures, found.voxels, tuple(notes))
 
 
