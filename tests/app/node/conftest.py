@@ -22,7 +22,12 @@ from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RawDataStorage
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import CTImageStorage, PositronEmissionTomographyImageStorage, Verification
+from pynetdicom.sop_class import (
+    CTImageStorage,
+    PositronEmissionTomographyImageStorage,
+    SecondaryCaptureImageStorage,
+    Verification,
+)
 
 from lymphoscope.app.node.extra import at_once
 from lymphoscope.app.node.pump import Node, running
@@ -142,6 +147,7 @@ class Archive:
     def open(self) -> Archive:
         entity = AE(ae_title="ARCHIVE")
         entity.add_supported_context(RawDataStorage)
+        entity.add_supported_context(SecondaryCaptureImageStorage)  # not compressed
         self.server = entity.start_server(
             ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
         )

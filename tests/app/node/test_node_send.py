@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+from pydicom.uid import RLELossless
+from pynetdicom.sop_class import SecondaryCaptureImageStorage, SegmentationStorage
+
 from lymphoscope.app.node.pump import Node, running
 from lymphoscope.app.node.send import results_of
-from lymphoscope.app.node.settings import Destination, settings_of
+from lymphoscope.app.node.settings import Destination, NodeSettings, settings_of
+from lymphoscope.app.node.work import Ended
 
 
 def test_a_destination_that_is_gone_gets_everything_when_it_is_back(node: Node, net: ModuleType, archive, log) -> None:
@@ -87,3 +93,52 @@ def test_destinations_have_an_object_filter_by_stem(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert results_of(tmp_path, Destination("a", "A")) == ["seg.dcm", "sr.dcm"]
     assert results_of(tmp_path, Destination("a", "A", objects=("sr", "mip"))) == ["sr.dcm"]
+
+
+def test_a_class_that_is_not_accepted_holds_up_no_other(tmp_path: Path, net: ModuleType, archive, log) -> None:
+    """Alone in an association, a class that is turned down must not look like an archive that is away."""
+    words = net.words(tmp_path, archive.words | {"attempts": 3, "retry_s": 0.1})
+
+    def odd(study: Path, case: Path, settings: NodeSettings, stop: threading.Event) -> Ended:
+        ended = net.stand_in(study, case, settings, stop)
+        result = net.dcmread(case / "seg.dcm")
+        result.SOPClassUID = result.file_meta.MediaStorageSOPClassUID = SegmentationStorage
+        result.save_as(case / "seg.dcm")
+        return ended
+
+    with running(settings_of(words), odd) as node:
+        net.send(node.port, net.small_study())
+        net.until(lambda: len(log("refused")) == 3)
+        net.send(node.port, net.small_study(2))
+        net.until(lambda: len(archive.got) == 2)
+    assert {line["answer"] for line in log("refused")} == {"no presentation context"}
+    assert not log("unreachable")
+
+
+def test_a_compressed_picture_is_unpacked_for_an_archive_that_takes_only_that(
+    tmp_path: Path, net: ModuleType, archive
+) -> None:
+    """The picture stays the same object: UID and pixels."""
+    pixels = np.arange(64 * 64, dtype=np.uint8).reshape(64, 64)
+
+    def pictured(study: Path, case: Path, settings: NodeSettings, stop: threading.Event) -> Ended:
+        ended = net.stand_in(study, case, settings, stop)
+        result = net.dcmread(case / "seg.dcm")
+        result.SOPClassUID = result.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+        result.Rows, result.Columns, result.SamplesPerPixel = 64, 64, 1
+        result.BitsAllocated = result.BitsStored = 8
+        result.HighBit, result.PixelRepresentation, result.PhotometricInterpretation = 7, 0, "MONOCHROME2"
+        result.PixelData = pixels.tobytes()
+        result["PixelData"].VR = "OB"
+        result.compress(RLELossless, generate_instance_uid=False)
+        result.save_as(case / "seg.dcm")
+        return ended
+
+    with running(settings_of(net.words(tmp_path, archive.words)), pictured) as node:
+        net.send(node.port, net.small_study())
+        net.until(lambda: len(archive.got) == 2)
+    sent = next(d for d in archive.got if d.SOPClassUID == SecondaryCaptureImageStorage)
+    held = net.dcmread(next((tmp_path / "node" / "cases").rglob("seg.dcm")))
+    assert held.file_meta.TransferSyntaxUID == RLELossless
+    assert sent.SOPInstanceUID == held.SOPInstanceUID
+    assert sent.PixelData == pixels.tobytes()

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from lymphoscope.app.node.extra import at_once, needed
 from lymphoscope.app.node.settings import Destination
@@ -17,6 +19,7 @@ SENT = ""
 _TIMEOUT_S = 60.0
 _CONNECT_S = 10.0
 _WARNINGS = range(0xB000, 0xC000)
+_NO_CONTEXT = "no presentation context"
 _FULL = range(0xA700, 0xA800)
 
 
@@ -58,6 +61,8 @@ def _associated(files: Sequence[Path], destination: Destination, own_title: str)
     for file in files:
         header = dcmread(file, stop_before_pixels=True, specific_tags=["SOPClassUID"])
         entity.add_requested_context(header.SOPClassUID, header.file_meta.TransferSyntaxUID)
+        if header.file_meta.TransferSyntaxUID.is_compressed:
+            entity.add_requested_context(header.SOPClassUID, ExplicitVRLittleEndian)
     return entity.associate(
         destination.address,
         destination.port,
@@ -69,11 +74,12 @@ def _associated(files: Sequence[Path], destination: Destination, own_title: str)
 def _sent(association: Any, file: Path) -> str:
     """Offer one file. An association that ends while the file is on its way counts against the file, no other does."""
     if not association.is_established:
-        return UNREACHABLE
+        turned_down = association.rejected_contexts and not association.accepted_contexts
+        return _NO_CONTEXT if turned_down else UNREACHABLE
     try:
-        answer = association.send_c_store(str(file))
+        answer = _offered(association, file)
     except ValueError:  # the destination did not accept this class or syntax
-        return "no presentation context"
+        return _NO_CONTEXT
     except RuntimeError:
         return UNREACHABLE
     if "Status" not in answer:
@@ -81,3 +87,16 @@ def _sent(association: Any, file: Path) -> str:
     if answer.Status in _FULL:
         return UNREACHABLE
     return SENT if answer.Status == 0 or answer.Status in _WARNINGS else f"status {answer.Status:04X}"
+
+
+def _offered(association: Any, file: Path) -> Dataset:
+    """Send a file as it is, or with its pixels unpacked to a destination that takes only that."""
+    try:
+        answer: Dataset = association.send_c_store(str(file))
+    except ValueError:
+        dataset = dcmread(file)
+        if not dataset.file_meta.TransferSyntaxUID.is_compressed:
+            raise
+        dataset.decompress(generate_instance_uid=False)
+        answer = association.send_c_store(dataset)
+    return answer
