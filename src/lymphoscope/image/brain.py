@@ -11,7 +11,8 @@ from lymphoscope.image.frame import Frame
 _BRAIN_SHARE = 0.25
 """Share of a head slice that is hot where the slice holds brain; glands and tonsils stay far below it."""
 _BASE_SHARE, _BASE_MM = 0.10, 25.0
-"""The same in the first slices of a scan that starts at the eyes, where only the base of the brain is seen."""
+"""The same below slices that are brain, where the face is beside it, and in the first slices of a scan that starts at
+the eyes, where only the brain's base is seen."""
 
 
 _BOTH_SIDES = 0.25
@@ -39,7 +40,7 @@ def find_brain(work: Coarse, frame: Frame | None) -> Bool | None:
     for k in range(top - 1, max(0, int(lowest)) - 1, -1):
         head = nearest_part(work.body[k], middle, 0.2)
         hot = (work.suv[k] >= level) & head
-        if _is_brain(hot, head, _BASE_SHARE if k >= base else _BRAIN_SHARE, middle):
+        if _is_brain(hot, head, _BASE_SHARE if k >= base or region.any() else _BRAIN_SHARE, middle):
             region[k] = hot
         elif region.any():
             missed += 1

@@ -114,5 +114,5 @@ def _hot_region(work: Coarse, frame: Frame, expected: Float, part: _Hot) -> Bool
 
 _ONE_FLUID = 0.5
 """Urine is one fluid: a hill less hot than this share of the bladder's is something beside it."""
-_AT_HOME, _NEAR_HOME = 0.35, 0.15
+_AT_HOME, _NEAR_HOME = 0.35, 0.2
 """Mean expectation from which a hill is the organ's, and from which the heaviest hill is when none stands nearer."""

@@ -6,61 +6,28 @@ applies decides. Nothing is deleted: a removed region keeps its voxels and its n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage as ndi
 
 from lymphoscope.core.measure import Decision
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.image.anatomy import Anatomy
-from lymphoscope.image.components import components
 from lymphoscope.image.facts import RegionFacts, region_facts
-from lymphoscope.image.split import cut
+from lymphoscope.image.organ_parts import ORGAN_SHARE, OrganRule, Piece, split_at_organs
 
 Bool = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class OrganRule:
-    """What happens to a region that lies in an organ.
+_HEART_Z, _HEART_CUT_Z = 60.0, 40.0
+"""Height above the liver dome, mm, up to which uptake is the left ventricle's: for a region of its own, and for a part
+cut off a region that reaches further."""
 
-    Attributes:
-        organ: Organ region, in the words of `lymphoscope.core.study.ORGANS`.
-        margin_mm: The organ region is widened by this much, for motion and blur.
-        action: Decision for a region with half or more of itself inside.
-        why: The reason, for a reader.
-        cuts: True where a confluent region is cut at the organ.
-    """
-
-    organ: str
-    margin_mm: float
-    action: str
-    why: str
-    cuts: bool = False
-
-
-ORGAN_RULES = (
-    OrganRule("brain", 5.0, "remove", "normal brain", cuts=True),
-    OrganRule("bladder", 8.0, "remove", "urine in the bladder", cuts=True),
-    OrganRule("kidneys", 7.0, "remove", "urine and cortex of the kidneys", cuts=True),
-    OrganRule("ureters", 5.0, "remove", "urine in the ureter"),
-    OrganRule("heart", 5.0, "remove", "heart muscle", cuts=True),
-    OrganRule("stomach", 0.0, "doubt-in", "in the stomach: disease and normal uptake look alike"),
-    OrganRule("bowel", 0.0, "doubt-in", "in the bowel: disease and normal uptake look alike"),
-    OrganRule("prostate", 0.0, "doubt-in", "in the prostate, where urine is near"),
-    OrganRule("head_glands", 3.0, "doubt-in", "in a salivary gland"),
-    OrganRule("thyroid", 3.0, "doubt-in", "in the thyroid"),
-)
-"""Section B4.2 of the quantification specification, as data; margins are its 5 mm and the middle of its 6–8 mm."""
-
-_KIDNEY_ML = 180.0
-"""Volume of a kidney: more than this at SUV ≥ 4 on one side alone is more likely disease than urine."""
-
-ORGAN_SHARE = 0.5
-"""Share q of a region inside an organ from which the region is the organ's."""
+_KIDNEY_ML = 100.0
+"""A kidney of 165 mL has 22–32 % of its voxels at SUV ≥ 4 (phantom specification, T1): twice that on one side alone is
+more likely disease than urine."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +61,7 @@ def _ureter(f: RegionFacts) -> bool:
         and f.elongation >= 2.2
         and f.box_mm[0] >= 1.4 * max(f.box_mm[1:])
         and f.suvmax >= 5
+        and f.volume_ml <= 12
     )
 
 
@@ -215,149 +183,44 @@ def judge(
         Candidates and decisions. Parts of organs keep no minimum volume; everything else below it is dropped.
     """
     min_ml, connectivity = rule
-    parts = _split_at_organs(pet, hot, anatomy, min_ml, connectivity)
+    parts = split_at_organs(pet, hot, anatomy, min_ml, connectivity)
     mask = LesionMask(parts.labels, pet.geometry, "candidates")
     facts = region_facts(pet, mask, anatomy, ct_on_pet)
-    sides = {side: sum(f.volume_ml for f in facts if f.side == side and _is(parts, f, "kidneys")) for side in (-1, 1)}
+    sides = {
+        side: sum(f.volume_ml for f in facts if f.side == side and parts.is_organ(f, "kidneys")) for side in (-1, 1)
+    }
     facts = [replace(f, other_side_ml=sides[-f.side]) for f in facts]
-    decisions = tuple(_decide(f, parts.organ_of.get(f.number)) for f in facts)
+    decisions = tuple(_decide(f, parts.pieces[f.number]) for f in facts)
     return Judged(mask, decisions)
 
 
-@dataclass(frozen=True, eq=False)
-class _Parts:
-    """Numbered regions, and for those that an organ rule took: the rule, the share q, and whether it was a cut."""
-
-    labels: NDArray[np.int32]
-    organ_of: Mapping[int, tuple[OrganRule, float, bool]]
-
-
-def _is(parts: _Parts, facts: RegionFacts, organ: str) -> bool:
-    return facts.number in parts.organ_of and parts.organ_of[facts.number][0].organ == organ
-
-
-def _split_at_organs(pet: Volume, hot: Bool, anatomy: Anatomy, min_ml: float, connectivity: int) -> _Parts:
-    labels = components(hot, connectivity)
-    boxes = ndi.find_objects(labels)
-    organs = {
-        r.organ: (anatomy.regions[r.organ], _widen(anatomy.regions[r.organ], r.margin_mm, pet))
-        for r in ORGAN_RULES
-        if r.organ in anatomy.regions
-    }
-    pieces: list[tuple[NDArray[np.intp], OrganRule | None, float, bool]] = []
-    for number, box in enumerate(boxes, start=1):
-        region = labels[box] == number
-        if not _holds(region, pet, min_ml):
-            break  # ordered by volume: all that follow are smaller
-        offset = np.array([s.start for s in box])
-        for piece, rule, share, was_cut in _pieces(pet, region, box, organs, min_ml):
-            if rule is not None or _holds(piece, pet, min_ml):
-                pieces.append((np.argwhere(piece) + offset, rule, share, was_cut))
-    pieces.sort(key=lambda p: (-len(p[0]), tuple(p[0][0])))
-    out = np.zeros(hot.shape, dtype=np.int32)
-    organ_of: dict[int, tuple[OrganRule, float, bool]] = {}
-    for number, (index, rule, share, was_cut) in enumerate(pieces, start=1):
-        out[tuple(index.T)] = number
-        if rule is not None:
-            organ_of[number] = (rule, share, was_cut)
-    return _Parts(out, organ_of)
-
-
-def _pieces(
-    pet: Volume, region: Bool, box: tuple[slice, ...], organs: Mapping[str, tuple[Bool, Bool]], min_ml: float
-) -> list[tuple[Bool, OrganRule | None, float, bool]]:
-    """One region as (voxels, organ rule or None, share q, cut or whole)."""
-    done: list[tuple[Bool, OrganRule | None, float, bool]] = []
-    rest = region
-    for rule in ORGAN_RULES:
-        if rule.organ not in organs or not rest.any():
-            continue
-        organ, wide = (mask[box] for mask in organs[rule.organ])
-        share = float(np.count_nonzero(rest & wide) / np.count_nonzero(rest))
-        if not rule.cuts:
-            if share >= ORGAN_SHARE:
-                return [*done, (rest, rule, share, False)]
-            continue
-        if share < _CUT_SHARE or np.count_nonzero(rest & wide) * pet.geometry.voxel_ml < _CUT_ML:
-            continue
-        inside, outside = cut(
-            rest, pet.array[box], organ if (organ & rest).any() else wide, pet.geometry, rule.margin_mm
-        )
-        outside, absorbed = _shoulders(pet, inside, outside, box)
-        inside |= absorbed
-        done.append((inside, rule, share, _holds(outside, pet, min_ml)))
-        rest = outside
-    if rest.any():
-        labels = components(rest, 18)
-        done.extend((labels == k, None, 0.0, bool(done)) for k in range(1, int(labels.max()) + 1))
-    return done
-
-
-def _holds(region: Bool, pet: Volume, min_ml: float) -> bool:
-    """True where a region reaches the smallest volume (specification B3: 1e-6 mL tolerance)."""
-    return bool(np.count_nonzero(region) * pet.geometry.voxel_ml >= max(min_ml - 1e-6, 1e-9))
-
-
-_CUT_SHARE = 0.05
-_CUT_ML = 1.0
-_PROMINENCE = 1.3
-"""A part beside an organ is disease only if it is hotter than this times the saddle between them; else a shoulder."""
-
-
-def _shoulders(pet: Volume, inside: Bool, outside: Bool, box: tuple[slice, ...]) -> tuple[Bool, Bool]:
-    """Parts beyond an organ that have no peak of their own belong to the organ."""
-    suv = pet.array[box]
-    border = ndi.binary_dilation(inside, ndi.generate_binary_structure(3, 3))
-    labels, count = ndi.label(outside, ndi.generate_binary_structure(3, 2))
-    absorbed = np.zeros_like(outside)
-    for number in range(1, count + 1):
-        part = labels == number
-        saddle = float(suv[part & border].max(initial=0.0))
-        small = np.count_nonzero(part) * pet.geometry.voxel_ml < 1.0
-        if small or float(suv[part].max()) < _PROMINENCE * saddle:
-            absorbed |= part
-    return outside & ~absorbed, absorbed
-
-
-def _widen(region: Bool, margin_mm: float, pet: Volume) -> Bool:
-    if margin_mm <= 0 or not region.any():
-        return region
-    reach = [int(np.ceil(margin_mm / s)) + 1 for s in pet.geometry.spacing]
-    found = ndi.find_objects(region.astype(np.int8))[0]
-    box = tuple(slice(max(0, s.start - r), s.stop + r) for s, r in zip(found, reach, strict=True))
-    wide = np.zeros_like(region)
-    wide[box] = ndi.distance_transform_edt(~region[box], pet.geometry.spacing) <= margin_mm
-    return wide
-
-
-def _decide(facts: RegionFacts, taken: tuple[OrganRule, float, bool] | None) -> Decision:
+def _decide(facts: RegionFacts, piece: Piece) -> Decision:
     """The decision on one region: its organ's rule, else the first place rule that applies, else it is counted."""
-    volume, suvmax = facts.volume_ml, facts.suvmax
-    if taken is not None:
-        rule, share, was_cut = taken
-        stage = 3 if was_cut else 1
-        action, why = _guarded(rule, facts)
+    number, volume, suvmax = facts.number, facts.volume_ml, facts.suvmax
+    if piece.rule is not None:
+        rule, was_cut = piece.rule, piece.beside is not None
+        action, why = _guarded(rule, facts, was_cut)
         name = f"{rule.organ} {'cut' if was_cut else f'q ≥ {ORGAN_SHARE}'}, {rule.margin_mm:g} mm"
-        return Decision(
-            facts.number, action, stage, rule.organ, round(share, 3), volume, suvmax, name, why, facts.actor
-        )
+        stage, share = (3 if was_cut else 1), round(piece.share, 3)
+        return Decision(number, action, stage, rule.organ, share, volume, suvmax, name, why, facts.actor)
     for place in PLACE_RULES:
         if place.applies(facts):
-            return Decision(
-                facts.number, place.action, place.stage, place.organ, None, volume, suvmax, place.name, place.why
-            )
+            return Decision(number, place.action, place.stage, place.organ, None, volume, suvmax, place.name, place.why)
+    if piece.beside is not None:
+        organ = piece.beside.organ
+        why = f"ran together with the {organ}: look where it was cut"
+        return Decision(number, "doubt-in", 0, organ, None, volume, suvmax, "rest of a cut", why, facts.actor)
     if not facts.placed:
-        return Decision(
-            facts.number, "doubt-in", 0, "", None, volume, suvmax, "no frame", "the body's frame was not found"
-        )
-    return Decision(facts.number, "include", 0, "", None, volume, suvmax, "preselection", "hot and not physiological")
+        return Decision(number, "doubt-in", 0, "", None, volume, suvmax, "no frame", "the body's frame was not found")
+    return Decision(number, "include", 0, "", None, volume, suvmax, "preselection", "hot and not physiological")
 
 
-def _guarded(rule: OrganRule, facts: RegionFacts) -> tuple[str, str]:
+def _guarded(rule: OrganRule, facts: RegionFacts, was_cut: bool) -> tuple[str, str]:
     """An organ's rule, or doubt where disease of the organ is as likely (B4.2, column Guard)."""
     if facts.unusual(rule.organ):
         return "doubt-out", f"{rule.why}, but away from the usual place"
-    if rule.organ == "heart" and facts.placed and (facts.x < 8 or facts.z > 65 or max(facts.box_mm) > 130):
+    highest = _HEART_CUT_Z if was_cut else _HEART_Z
+    if rule.organ == "heart" and facts.placed and (facts.x < 15 or facts.z > highest or max(facts.box_mm) > 130):
         return "doubt-in", "at the heart, but not where its left ventricle lies: mediastinal disease is possible"
     if rule.organ == "kidneys" and facts.volume_ml > 40 and facts.volume_ml > 2 * facts.other_side_ml:
         action = "doubt-in" if facts.volume_ml > _KIDNEY_ML else "doubt-out"
