@@ -169,6 +169,10 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
         outcome = run(desk / "study", out, mask=mask if name == "mask.nii.gz" else desk / "case-mask.nii.gz" / name)
         assert outcome.record["status"] == "measured", outcome.record["messages"]
         records[name] = json.loads((out / "report.json").read_bytes())
+        assert {"seg.dcm", "rtstruct.dcm", "sr.dcm"} <= {path.name for path in out.iterdir()}
+        page = (out / "report.html").read_text(encoding="utf-8")
+        assert "drawn elsewhere" in page
+        assert "AI only" not in page and "--all-methods" not in page and "TMTV4" not in page
     return records
 
 

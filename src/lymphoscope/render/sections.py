@@ -330,8 +330,19 @@ def _sensitivity(record: Record) -> Block:
         table("Same seeds", ("Method", "#TMTV mL", "#Of the chosen one", "#Lesions", "Note"), rows),
         texts=[f"From the lowest to the highest: {spread}. Published cut-offs hold for their own method only."]
         if rows
-        else ["Only the chosen method was run; --all-methods gives the others."],
+        else [_DRAWN if _is_drawn(record) else "Only the chosen method was run; --all-methods gives the others."],
     )
+
+
+_DRAWN = "The lesions were drawn elsewhere and are measured as they are."
+_STAGES = (
+    "TMTV1 preselection and removal of physiological uptake; TMTV2 reactive marrow and spleen removed; "
+    "TMTV3 remaining uptake cut; TMTV4 lesions added."
+)
+
+
+def _is_drawn(record: Record) -> bool:
+    return str(record["segmentation"]["method"]) == "drawn"
 
 
 def _stages(record: Record) -> Block:
@@ -340,9 +351,8 @@ def _stages(record: Record) -> Block:
         "F",
         "Stages of the benchmark workflow",
         table("TMTV1 to TMTV4", ("Stage", "#TMTV mL", "#Change mL"), rows),
-        texts=["TMTV1 preselection and removal of physiological uptake; TMTV2 reactive marrow and spleen removed; "
-               "TMTV3 remaining uptake cut; TMTV4 lesions added."],
-    )  # fmt: skip
+        texts=[_DRAWN if _is_drawn(record) else _STAGES],
+    )
 
 
 def _aids(record: Record) -> Block:

@@ -137,12 +137,15 @@ def key_rows(record: Record) -> list[dict[str, Any]]:
         beside = f"({number['note']})" if number["note"] else ""
         under: list[dict[str, Any]] = []
         if number["name"] == "TMTV":
-            beside = "confirmed" if number["status"] == "confirmed" else "AI only – not read"
+            beside = _SETTLED.get(number["status"], "AI only – not read")
             under = _under_tmtv(number)
         elif number["shown"] == shown.NONE and number["why"]:
             beside = f"({number['why']})"
         rows.append({"name": number["name"], "value": number["shown"], "beside": beside, "under": under})
     return rows
+
+
+_SETTLED = {"confirmed": "confirmed", "drawn": "drawn elsewhere"}
 
 
 def _under_tmtv(number: Record) -> list[dict[str, Any]]:
