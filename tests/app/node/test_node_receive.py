@@ -169,10 +169,11 @@ def test_malformed_messages_do_not_disturb_the_others(node: Node, net: ModuleTyp
     assert len(_files(tmp_path)) == 8
 
 
-def test_callers_who_hang_up_at_once_take_nobodys_place(node: Node, net: ModuleType) -> None:
-    for _ in range(30):
+def test_callers_who_hang_up_at_once_take_nobodys_place(node: Node, net: ModuleType, log) -> None:
+    for _ in range(20):
         socket.create_connection(("127.0.0.1", node.port), timeout=3).close()
     net.until(lambda: net.echo(node.port) == 0, 3)
+    assert [line["event"] for line in log()] == ["started"], "a look at whether it is alive fills no log"
 
 
 def test_an_association_that_is_cut_in_a_message_leaves_what_was_answered(
