@@ -24,6 +24,7 @@ FAMILIES = {
     "REF": "Reference organs",
     "RAD": "Texture",
     "D5PS": "Five-point scale",
+    "OUT": "DICOM objects",
     "NODE": "The DICOM node",
     "USE": "Use",
     "RUN": "Lymphoscope itself",
