@@ -191,6 +191,35 @@ def test_odd_values_are_mended_or_kept_and_never_spoken_of(archive, tools, capfd
     assert out == err == "" and not [w for w in recwarn if "DOE" in str(w.message)]
 
 
+@pytest.mark.parametrize(
+    ("facts", "kept"),
+    [
+        (
+            {"SpecificCharacterSet": ["", "ISO 2022 IR 87"], "PatientName": "Yamada^Tarou=山田^太郎=やまだ^たろう"},
+            {"PatientName": "Yamada^Tarou=山田^太郎=やまだ^たろう"},
+        ),
+        ({"SpecificCharacterSet": "ISO_IR 100", "PatientName": "Müller^Ö"}, {"PatientName": "Müller^Ö"}),
+        ({"PatientID": "1\\2", "PatientName": "A\\B"}, {"PatientID": ["1", "2"], "PatientName": "A B"}),
+        ({"StudyDescription": "line\nbreak"}, {"StudyDescription": "line break"}),
+        ({"StudyDate": "20240301", "StudyTime": "0955"}, {"StudyDate": "20240301", "StudyTime": "0955"}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_names_and_numbers_arrive_as_the_archive_knows_them(archive, tools, facts, kept) -> None:
+    def write(dataset: Dataset, _: int) -> None:
+        for keyword, value in facts.items():
+            setattr(dataset, keyword, value)
+        file = io.BytesIO()
+        pydicom.dcmwrite(file, dataset, enforce_file_format=True)
+        dataset.__dict__.update(pydicom.dcmread(io.BytesIO(file.getvalue())).__dict__)
+
+    archive.edit = write
+    for kind, made in archive.every_kind().items():
+        found = tools.read(made)
+        assert {k: found[k].value for k in kept if k in found} == {k: v for k, v in kept.items() if k in found}, kind
+        assert "PatientName" in found and "PatientID" in found
+
+
 def test_settings_of_other_libraries_are_as_before(archive) -> None:
     before = pydicom.config.settings.writing_validation_mode, logging.getLogger("highdicom").level
     archive.every_kind()

@@ -12,20 +12,29 @@ from datetime import datetime
 from types import MappingProxyType
 
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.multival import MultiValue
 from pydicom.uid import ExplicitVRLittleEndian
 
-from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.io.clock import parse_date, parse_time
 from lymphoscope.io.dicom_write import ds
-from lymphoscope.io.header import Header
+from lymphoscope.io.header import Header, lenient_reading
 from lymphoscope.io.slices import Stack
 
 _LONGEST = MappingProxyType({"SH": 16, "LO": 64})
 
 
 def _words(header: Header, keyword: str) -> str:
-    return header.words(keyword)
+    """Text without control characters; a value that a backslash cuts in two stays as the archive knows it."""
+    value = header.dataset.get(keyword)
+    text = "\\".join(str(v) for v in value) if isinstance(value, MultiValue) else header.words(keyword)
+    return "".join(c if c.isprintable() else " " for c in text).strip()
+
+
+def _name(header: Header, keyword: str) -> str:
+    """A person's name: one value, since nobody has two."""
+    return _words(header, keyword).replace("\\", " ")
 
 
 def _date(header: Header, keyword: str) -> str:
@@ -44,13 +53,13 @@ def _sex(header: Header, keyword: str) -> str:
 
 
 _ALWAYS: dict[str, Callable[[Header, str], str]] = {
-    "PatientName": _words,
+    "PatientName": _name,
     "PatientID": _words,
     "PatientBirthDate": _date,
     "PatientSex": _sex,
     "StudyDate": _date,
     "StudyTime": _time,
-    "ReferringPhysicianName": _words,
+    "ReferringPhysicianName": _name,
     "StudyID": _words,
     "AccessionNumber": _words,
     "PositionReferenceIndicator": _words,
@@ -119,7 +128,8 @@ def source_of(stack: Stack, measured: Geometry) -> Source:
     for event in ("Acquisition", "Series", "Study"):
         moments = [m for h in stack.headers if (m := h.moment(event)) is not None]
         if moments:
-            slices = tuple(_slice(h, first, stack.geometry, k) for k, h in enumerate(stack.headers))
+            with lenient_reading(Notes()):
+                slices = tuple(_slice(h, first, stack.geometry, k) for k, h in enumerate(stack.headers))
             return Source(slices, stack.geometry, min(moments).replace(microsecond=0))
     raise LymphoscopeError("OUT-E-SOURCE", "the PET has no date and time that an object could carry")
 
