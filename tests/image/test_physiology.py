@@ -31,7 +31,7 @@ def ball(centre: tuple[int, int, int], radius_mm: float) -> np.ndarray:
 
 def anatomy(**regions: np.ndarray) -> Anatomy:
     everywhere = np.ones(GRID.shape, dtype=bool)
-    return Anatomy(FRAME, everywhere, everywhere, regions)
+    return Anatomy(FRAME, everywhere, regions)
 
 
 def judged(suv: np.ndarray, where: Anatomy, minimum_ml: float = 3.0):  # type: ignore[no-untyped-def]
@@ -93,7 +93,7 @@ def test_the_smallest_volume_holds_for_lesions(voxels: int, kept: int) -> None:
 
 def test_without_a_frame_nothing_is_removed_silently() -> None:
     everywhere = np.ones(GRID.shape, dtype=bool)
-    found = judged(np.where(ball((30, 25, 25), 16), 9.0, 1.0), Anatomy(None, everywhere, everywhere, {}))
+    found = judged(np.where(ball((30, 25, 25), 16), 9.0, 1.0), Anatomy(None, everywhere, {}))
     assert [d.action for d in found.decisions] == ["doubt-in"]
 
 

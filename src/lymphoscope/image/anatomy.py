@@ -25,15 +25,13 @@ class Anatomy:
 
     Attributes:
         frame: The body's axes, or None where no liver was found.
-        body: Voxels of the body, (z, y, x) on the PET grid.
-        trunk: The body without arms, likewise.
+        trunk: The body without arms, (z, y, x) on the PET grid.
         regions: Organ name → voxels on the PET grid; only organs that were found.
         source: ``rules`` or ``organ-map``.
         unusual: Organs found away from their usual place: what they explain stays doubtful.
     """
 
     frame: Frame | None
-    body: Bool
     trunk: Bool
     regions: Mapping[str, Bool]
     source: str = "rules"
@@ -66,8 +64,8 @@ def find_anatomy(pet: Volume, known: Mapping[str, Bool] | None = None) -> Anatom
         regions["brain"] = brain
     on_pet = {name: work.on(region, pet.geometry) for name, region in regions.items() if name not in known}
     source = "organ-map" if known else "rules"
-    body, trunk = (work.on(region, pet.geometry) for region in (work.body, _trunk(work, frame)))
-    return Anatomy(frame, body, trunk, on_pet | known, source, unusual - known.keys())
+    trunk = work.on(_trunk(work, frame), pet.geometry)
+    return Anatomy(frame, trunk, on_pet | known, source, unusual - known.keys())
 
 
 def _trunk(work: Coarse, frame: Frame | None) -> Bool:

@@ -11,6 +11,7 @@ from scipy import ndimage as ndi
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
+from lymphoscope.image.crop import bounding_box
 
 GRID_MM = 5.0
 """Spacing of the working grid."""
@@ -43,12 +44,24 @@ class Coarse:
         return cls(coarse, largest(closed(coarse > 0.2, 2)), grid)
 
     def on(self, region: Bool, geometry: Geometry) -> Bool:
-        """Bring a region to another grid: linear, threshold 0.5."""
+        """Bring a region to another grid: linear, threshold 0.5; only the box it fills is computed."""
+        there = np.zeros(geometry.shape, dtype=bool)
+        box = bounding_box(region)
+        if box is None:
+            return there
+        ends = np.array([[s.start - 1, s.stop] for s in box], dtype=np.float64)
+        corners = np.array([[ends[axis, bit] for axis, bit in enumerate(bits)] for bits in np.ndindex(2, 2, 2)])
+        index = geometry.to_index(self.geometry.to_lps(corners))
+        low = np.clip(np.floor(index.min(axis=0)).astype(int), 0, geometry.shape)
+        high = np.clip(np.ceil(index.max(axis=0)).astype(int) + 1, 0, geometry.shape)
+        if (high <= low).any():
+            return there
         to_here = np.linalg.inv(self.geometry.affine) @ geometry.affine
-        soft = ndi.affine_transform(
-            region.astype(np.float32), to_here[:3, :3], to_here[:3, 3], geometry.shape, order=1, mode="nearest"
-        )
-        return np.asarray(soft >= 0.5)
+        offset = to_here[:3, :3] @ low + to_here[:3, 3]
+        size = tuple(int(n) for n in high - low)
+        soft = ndi.affine_transform(region.astype(np.float32), to_here[:3, :3], offset, size, order=1, mode="nearest")
+        there[tuple(slice(start, stop) for start, stop in zip(low, high, strict=True))] = soft >= 0.5
+        return there
 
     def lps(self) -> Float:
         """Positions of all voxels, (z, y, x, 3), mm."""
