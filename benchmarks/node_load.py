@@ -3,12 +3,14 @@
 ``python benchmarks/node_load.py [--studies 200] [--kills 50] [--senders 4] [--runs 2]`` prints Markdown tables. It
 needs the extra ``node``. Phase 1 sends all studies by several senders at once and waits until the archive has every
 result: throughput, latency, memory. Phase 2 kills the node at random moments while a tenth as many studies (at least
-10) go through, and counts the answers.
+10) go through, and counts the answers. ``--messages N`` sends N wrong messages between.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import itertools
 import json
 import os
@@ -32,6 +34,10 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
+from pynetdicom.dimse_messages import C_STORE_RQ
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dsutils import encode
+from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import PositronEmissionTomographyImageStorage
 
 from lymphoscope.app.node.extra import at_once
@@ -112,6 +118,12 @@ class Node:
         except OSError:
             return False
         return True
+
+    def held(self) -> tuple[int, int]:
+        """Threads and open files of the node."""
+        assert self.process is not None
+        here = Path(f"/proc/{self.process.pid}")
+        return len(list((here / "task").iterdir())), len(list((here / "fd").iterdir()))
 
     def memory_mb(self) -> tuple[float, float]:
         """Resident memory of the node and of its runs, MB."""
@@ -307,6 +319,90 @@ def _show_kills(node: Node, archive: Archive, studies: int, moments: Counter[str
     print(f"| results offered again after a kill | {len(archive.got) - len(set(archive.got))} |")
 
 
+def messages(folder: Path, count: int, seed: int) -> None:
+    """Phase 3: wrong bytes where a request or an image is expected; the node must go on and stay as large as it is."""
+    rng = random.Random(seed)
+    node = Node(folder, Archive().open(), 1)
+    node.start()
+    _until(node.listening, 60)
+    request, image_bytes = _request(node), _message(study(0)[0])
+    held = node.held()
+    before, began, unanswered = 0.0, time.time(), 0
+    for number in range(count):
+        if number == count // 10:
+            before = node.memory_mb()[0]
+        in_image = number % 2 == 1
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", node.port), 5) as wire:
+            wire.sendall(request if in_image else _mutated(request, rng))
+            if in_image and wire.recv(4096)[:1] == b"\x02":
+                wire.sendall(_mutated(image_bytes, rng))
+        if number % 500 == 0:
+            unanswered += not _eventually(lambda: store(node.port, study(0)[:1]))
+    seconds = time.time() - began
+    alive = _eventually(lambda: store(node.port, study(0)))
+    time.sleep(5.0)
+    after, (threads, handles) = node.memory_mb()[0], node.held()
+    node.end(signal.SIGTERM)
+    events = Counter(line["event"] for line in node.lines("failed", "thread-failed", "too-large", "not-understood"))
+    print(f"\n{count} mutated messages\n\n| what | value |\n|---|---|")
+    print(f"| time | {seconds:.0f} s |\n| a good image between them was taken | always: {not unanswered and alive} |")
+    print(f"| memory after a tenth, and at the end | {before:.0f} MB, {after:.0f} MB |")
+    print(
+        f"| threads and open files at the start; at the end | {held}; {(threads, handles)} |\n| log | {dict(events)} |"
+    )
+
+
+def _mutated(good: bytes, rng: random.Random) -> bytes:
+    """Bytes changed, cut, doubled or left out."""
+    bad = bytearray(good)
+    for _ in range(rng.randrange(1, 10)):
+        at = rng.randrange(min(len(bad), 700))  # headers and lengths are at the front
+        kind = rng.randrange(4)
+        if kind < 2:
+            bad[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+        elif kind == 2:
+            del bad[at : at + rng.randrange(1, 9)]
+        else:
+            bad[at:at] = rng.randbytes(rng.randrange(1, 9))
+    return bytes(bad if rng.randrange(4) else bad[: rng.randrange(1, len(bad))])
+
+
+def _request(node: Node) -> bytes:
+    """An A-ASSOCIATE-RQ to the node, taken off the wire."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        entity = AE(ae_title="SENDER")
+        entity.acse_timeout = 0.2
+        entity.add_requested_context(PositronEmissionTomographyImageStorage, ExplicitVRLittleEndian)
+        entity.associate("127.0.0.1", server.getsockname()[1], ae_title="LYMPHOSCOPE")
+        with server.accept()[0] as wire:
+            heard = wire.recv(65536)
+    return heard[: 6 + int.from_bytes(heard[2:6], "big")]
+
+
+def _message(dataset: Dataset) -> bytes:
+    """A C-STORE request with its image, as PDUs."""
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 2
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
+    request.DataSet = io.BytesIO(encode(dataset, False, True) or b"")
+    message, whole = C_STORE_RQ(), b""
+    message.primitive_to_message(request)
+    for piece in message.encode_msg(1, 16382):
+        pdu = P_DATA_TF()
+        pdu.from_primitive(piece)
+        whole += pdu.encode()
+    return whole
+
+
+def _eventually(true: Any, seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if true():
+            return True
+        time.sleep(0.1)
+    return False
+
+
 def _until(true: Any, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not true():
@@ -320,16 +416,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--messages", type=int, default=0, help="mutated messages to send")
     parser.add_argument("--senders", type=int, default=4)
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; quiet for {QUIET_S:g} s")
     with tempfile.TemporaryDirectory() as scratch:
-        for name in ("load", "kill"):
+        for name in ("load", "messages", "kill"):
             (Path(scratch) / name).mkdir()
         if given.studies:
             load(Path(scratch) / "load", given.studies, given.senders, given.runs)
+        if given.messages:
+            messages(Path(scratch) / "messages", given.messages, given.seed)
         if given.kills:
             kills(Path(scratch) / "kill", given.kills, given.runs, given.seed)
 

@@ -75,9 +75,7 @@ def test_the_code_of_a_failure_is_kept_and_nothing_else(tmp_path: Path, net: Mod
     assert (ended.status, ended.why) == ("broken", "IO-E-WRITE")
 
 
-def test_memory_is_bounded(tmp_path: Path, net: ModuleType, study: Path) -> None:
-    ended = run_case(study, tmp_path / "case", _settings(net, tmp_path, memory_gb=1.0), threading.Event())
-    assert ended.status in ("broken", "measured"), "1 GB of addresses is little; the run ends by itself either way"
+def test_memory_is_bounded() -> None:
     probe = "import resource; print(resource.getrlimit(resource.RLIMIT_AS)[0])"
     code = (
         "import sys; from lymphoscope.app.node import child\n"

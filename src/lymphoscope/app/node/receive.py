@@ -185,6 +185,7 @@ def _door(listen: Listen, journal: Journal) -> type[Any]:
 
         def verify_request(self, request: Any, client_address: Any) -> bool:
             address = ipaddress.ip_address(client_address[0].split("%")[0])
+            address = getattr(address, "ipv4_mapped", None) or address
             known = any(address in network for network in networks)
             room = len(self.active_associations) < listen.associations + _MAX_WAITING
             if not (known and room):

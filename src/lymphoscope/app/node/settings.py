@@ -279,7 +279,7 @@ def _check_partners(send: tuple[Destination, ...], pull: tuple[Source, ...]) -> 
             _check_title(destination.title, destination.name)
 
 
-_RUN_FLAGS = ("all_methods", "identify", "research_tracer")
+_RUN_FLAGS = ("all_methods", "identify", "parametric_map", "research_tracer")
 _RUN_TEXTS = ("method",)
 _RUN_NUMBERS = ("connectivity", "min_volume_ml")
 
@@ -334,6 +334,7 @@ callers = ["MYPACS"]          # AE titles that may send; nobody else is answered
 # method = "suv4.0"
 # all_methods = false
 # identify = false            # print name, number and birth date on the report
+# parametric_map = false      # an SUV map as a DICOM object too
 
 # Where results go; any number of them.
 # [[send]]
