@@ -14,7 +14,7 @@ _PUBLIC = {
     "run": "lymphoscope.app.pipeline",
 }
 
-__all__ = ["__version__", "load_study", "measure", "run", "segment"]  # noqa: F822 - see __getattr__
+__all__ = ["__version__", "load_study", "measure", "run", "segment"]
 
 
 def __getattr__(name: str) -> Any:

@@ -103,9 +103,13 @@ _CODES = {
     "SUV-W-LBM-JAMES-RANGE": Code("James lean mass is beyond its range", "Use another lean body mass there."),
     "SUV-W-FRT-INCONSISTENT": Code("frame reference times disagree", "They were not used."),
     "SUV-W-REF-EARLIEST-ACQ": Code("decay reference assumed at the first slice", "SUV may be some percent off."),
-    "SUV-W-REFTIME-CONFLICT": Code("header times differ", "SUV depends on which is right.", "Check the scanner's decay reference."),
+    "SUV-W-REFTIME-CONFLICT": Code(
+        "header times differ", "SUV depends on which is right.", "Check the scanner's decay reference."
+    ),
     "SUV-W-PHILIPS-CROSSCHECK": Code("the two Philips factors disagree", "SUV may be off by that much."),
-    "SUV-W-INJ-DATE-ASSUMED": Code("the injection's date was assumed", "It was taken for the last such time before the scan."),
+    "SUV-W-INJ-DATE-ASSUMED": Code(
+        "the injection's date was assumed", "It was taken for the last such time before the scan."
+    ),
     "SUV-W-INJ-CONFLICT": Code("two injection times differ", "SUV depends on which is right."),
     "SUV-W-NONE-OVERLAP": Code("PET without decay correction", "Where beds overlap SUV is slightly off."),
     "SUV-W-INTERCEPT": Code("rescale intercept is not zero", "It was applied."),
@@ -149,7 +153,9 @@ _CODES = {
     "SEG-W-ORGAN-CONFLICT": Code("a lesion overlaps an organ", "Confirm or remove."),
     "SEG-W-CUT": Code("a lesion joined to an organ was cut from it", "The cut's place is uncertain."),
     "SEG-W-DOUBTFUL": Code("regions need a reader's decision", "TMTV is given with them in and out."),
-    "SEG-W-EXTRAVASATION": Code("tracer may have leaked at the injection site", "If it is leaked tracer, all SUV are too low."),
+    "SEG-W-EXTRAVASATION": Code(
+        "tracer may have leaked at the injection site", "If it is leaked tracer, all SUV are too low."
+    ),
     "SEG-E-REFERENCE": Code("the method needs a reference organ that was not found", fix="Supply --organs."),
     "SEG-W-REFERENCE": Code("a method was left out for want of a reference organ", fix="Supply --organs."),
     "SEG-I-DRAWN": Code("lesions were drawn elsewhere", "They are measured as they are.", "Choose with --segments."),
