@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
+import SimpleITK
 
 from lymphoscope.image.priors import PLACES
 
@@ -22,8 +22,8 @@ KIDNEYS = 2
 
 def positions(path: Path) -> dict[str, np.ndarray]:
     """Positions (n, 3) of each organ's voxels in the frame of the priors, mm; empty without liver, bladder or lungs."""
-    image = sitk.ReadImage(str(path))
-    labels = sitk.GetArrayFromImage(image)
+    image = SimpleITK.ReadImage(str(path))
+    labels = SimpleITK.GetArrayFromImage(image)
     matrix = np.array(image.GetDirection()).reshape(3, 3) * image.GetSpacing()
     places = {n: np.argwhere(labels == k)[:, ::-1] @ matrix.T + image.GetOrigin() for n, k in LABELS.items()}
     kidneys = np.argwhere(labels == KIDNEYS)[:, ::-1] @ matrix.T + image.GetOrigin()
