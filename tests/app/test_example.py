@@ -8,7 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import highdicom as hd
+import numpy as np
 import pytest
+
+from lymphoscope.core.units import Unit
+from lymphoscope.io.nifti import read_nifti
+from lymphoscope.io.objects.codes import ORGAN_CODES
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "sts001-wholebody-fdg-pet.zip"
 RUN = [sys.executable, "-c", "from lymphoscope.app.cli import main; main()", "run"]
@@ -75,3 +81,22 @@ def test_the_case_is_whole(case: Path) -> None:
     assert {path.name for path in case.parent.iterdir()} == {"case", "stdout.json"}
     html = (case / "report.html").read_text(encoding="utf-8")
     assert "STS_001" not in html and "http://" not in html.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize("name", ["lesions", "removed"])
+def test_the_segmentations_hold_the_masks(case: Path, record: dict[str, Any], name: str) -> None:
+    seg = hd.seg.segread(case / {"lesions": "seg.dcm", "removed": "removed.dcm"}[name])
+    mask = read_nifti(case / f"{name}.nii.gz", Unit.LABEL)
+    # the scanner's own steps between beds are 3.19 and 3.29 mm
+    volume = seg.get_volume(combine_segments=True, allow_missing_positions=True, rtol=0.05)
+    index = np.argwhere(volume.array > 0)
+    points = index @ volume.affine[:3, :3].T + volume.affine[:3, 3]
+    back = np.zeros(mask.geometry.shape, np.int32)
+    back[tuple(np.rint(mask.geometry.to_index(points)).astype(int).T)] = volume.array[tuple(index.T)]
+    rows = record["lesions"] if name == "lesions" else record["segmentation"]["removed"]
+    key = "lesion" if name == "lesions" else "region"
+    assert np.array_equal(np.array([0, *(row[key] for row in rows)])[back], mask.array)
+    assert [s.TrackingID for s in seg.SegmentSequence] == [row["id"] for row in rows]
+    if name == "removed":
+        kinds = [s.SegmentedPropertyTypeCodeSequence[0].CodeMeaning for s in seg.SegmentSequence]
+        assert kinds == [ORGAN_CODES[row["organ"]].meaning for row in rows]

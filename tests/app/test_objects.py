@@ -49,7 +49,7 @@ def record(case: Path) -> dict[str, object]:
 
 
 def on_grid(seg: hd.seg.Segmentation, grid: Geometry) -> np.ndarray:
-    volume = seg.get_volume(combine_segments=True)
+    volume = seg.get_volume(combine_segments=True, allow_missing_positions=True)
     index = np.argwhere(volume.array > 0)
     there = np.rint(grid.to_index(index @ volume.affine[:3, :3].T + volume.affine[:3, 3])).astype(int)
     labels = np.zeros(grid.shape, np.int32)
