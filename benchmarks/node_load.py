@@ -262,8 +262,13 @@ def kills(folder: Path, count: int, runs: int, seed: int) -> None:
     numbers = itertools.takewhile(lambda number: number < 1005 or not enough.is_set(), _paced(1000, enough))
     sending = Senders(node.port, numbers, 2)
     moments: Counter[str] = Counter()
-    for _ in range(count):
-        time.sleep(rng.uniform(0.0, 9.0))
+    for number in range(count):
+        if number % 4 == 3:  # sending is soon over: every fourth kill is aimed at it
+            answered = len(node.lines("answered"))
+            _until(lambda n=answered: len(node.lines("answered")) > n or not node.lines("stored"), 300)
+            time.sleep(rng.uniform(0.0, 0.4))
+        else:
+            time.sleep(rng.uniform(0.0, 6.0))
         moments[_under_way(node)] += 1
         node.end(signal.SIGKILL)
         node.start()
@@ -280,7 +285,7 @@ def kills(folder: Path, count: int, runs: int, seed: int) -> None:
 def _paced(first: int, enough: threading.Event) -> Iterator[int]:
     for number in itertools.count(first):
         yield number
-        enough.wait(8.0)
+        enough.wait(15.0)
 
 
 def _finished(node: Node) -> set[str]:
