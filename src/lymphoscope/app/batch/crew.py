@@ -15,6 +15,7 @@ from lymphoscope.core.errors import LymphoscopeError, Message
 
 _CONNECT_SECONDS = 15
 _MEMORY_SHARE = 0.9
+_KILLED = "RUN-E-KILLED"
 _LOCAL = {
     # a study either fits into the memory of its worker or is given up: nothing is moved to the disk, nothing waits
     "distributed.worker.memory.target": False,
@@ -147,20 +148,36 @@ def _silence() -> Iterator[None]:
 
 
 def _through(client: Any, tasks: Iterator[Task], places: int | None, do: Callable[[Task], Ending]) -> Iterator[Ending]:
-    """Give out as many tasks as there are places, so that a dying worker takes no other study with it."""
-    names: dict[str, str] = {}
+    """Give out as many tasks as there are places.
+
+    A dying process takes along whatever else it had been given. So what was lost is tried once more at the end, one
+    by one: what is lost then has itself to blame.
+    """
+    given: dict[str, Task] = {}
+    lost: list[Task] = []
 
     def submit(task: Task) -> Any:
-        future = client.submit(do, task, key=f"study-{task.name}", pure=False)
-        names[future.key] = task.name
+        future = client.submit(do, task, key=f"study-{task.name}-{len(given)}", pure=False)
+        given[future.key] = task
         return future
 
     first = [submit(task) for task in islice(tasks, places)]
     running = _distributed().as_completed(first, loop=client.loop)
     for future in running:
-        yield _ending(future, names.pop(future.key))
+        ending = _ending(future, given[future.key].name)
+        if _was_killed(ending):
+            lost.append(given[future.key])
+        else:
+            yield ending
         for task in islice(tasks, 1):
             running.add(submit(task))
+    for task in lost:
+        for future in _distributed().as_completed([submit(task)], loop=client.loop):
+            yield _ending(future, task.name)
+
+
+def _was_killed(ending: Ending) -> bool:
+    return ending.message is not None and ending.message.code == _KILLED
 
 
 def _ending(future: Any, name: str) -> Ending:
@@ -171,5 +188,5 @@ def _ending(future: Any, name: str) -> Ending:
     error = future.exception() if future.status == "error" else None
     if isinstance(error, _distributed().KilledWorker) or error is None:
         what = "the process that worked on it was killed, most likely for want of memory"
-        return Ending(name, FAILED, Message("RUN-E-KILLED", what))
+        return Ending(name, FAILED, Message(_KILLED, what))
     return Ending(name, FAILED, Message("RUN-E-UNEXPECTED", f"the worker failed ({type(error).__name__})"))
