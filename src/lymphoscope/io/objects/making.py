@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ OBJECT_UID, SERIES_UID = (_of_one_length("placeholder", n) for n in (0, 1))
 _CLOCK = ("InstanceCreationDate", "InstanceCreationTime", "DateOfSecondaryCapture", "TimeOfSecondaryCapture")
 """What highdicom reads from the clock, and nobody needs."""
 
+_one_at_a_time = threading.RLock()
 _HIGHDICOM = "1.2.826.0.1.3680043.10.511.3."
 
 
@@ -113,8 +115,14 @@ def building() -> Iterator[None]:
     """Let values through that the source has and the standard would not allow, such as a UID with leading zeros.
 
     They identify the patient or the images, and are right only as they were written. What pydicom and highdicom say
-    about them quotes them, and is dropped.
+    about them quotes them, and is dropped. Both have one setting a process, so threads build one after the other.
     """
+    with _one_at_a_time, _lenient():
+        yield
+
+
+@contextlib.contextmanager
+def _lenient() -> Iterator[None]:
     before, logger = config.settings.writing_validation_mode, logging.getLogger("highdicom")
     level = logger.level
     config.settings.writing_validation_mode = config.IGNORE
