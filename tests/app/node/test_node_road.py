@@ -130,3 +130,17 @@ def test_two_runs_at_once_do_no_study_twice(tmp_path: Path, net: ModuleType, log
         net.until(lambda: len(log("answered")) >= 4)
         assert not node.wait(0.6)
     assert len(log("run")) == len({line["study"] for line in log("run")}) == 4
+
+
+def test_a_study_that_cannot_be_begun_keeps_no_other_waiting(
+    tmp_path: Path, net: ModuleType, log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lymphoscope.app.node.pump._PAUSE_S", 0.05)
+    with running(settings_of(net.words(tmp_path)), net.stand_in) as node:
+        net.send(node.port, net.small_study(1)[:1])
+        next((tmp_path / "node" / "studies").rglob("*.dcm")).unlink()
+        net.send(node.port, net.small_study(2))
+        net.until(lambda: log("answered"))
+        assert {line["kind"] for line in net.until(lambda: log("failed"))} == {"FileNotFoundError"}
+        assert net.send(node.port, net.small_study(1)[:1]) == [0], "sent again it is held again"
+        net.until(lambda: len(log("answered")) == 2)

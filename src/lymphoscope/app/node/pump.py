@@ -97,7 +97,7 @@ class Node:
             if self._quiet.arrived(study, queue.series(study)):
                 with self._taken(study) as free:
                     if free and study in queue.due():  # another worker may just have finished it
-                        self._work(study)
+                        self._try(study)
 
     @contextlib.contextmanager
     def _taken(self, study: str) -> Iterator[bool]:
@@ -111,12 +111,15 @@ class Node:
             if free:
                 self._at_work.discard(study)
 
-    def _work(self, study: str) -> None:
+    def _try(self, study: str) -> None:
         try:
-            version, source = self._store.begin(study)
-        except OSError:  # a full disk, or a file that somebody removed
+            self._work(study)
+        except Exception:  # a full disk, a file that somebody removed: the next study must not wait for this one
             self._quiet.heard(study, _PAUSE_S)
             raise
+
+    def _work(self, study: str) -> None:
+        version, source = self._store.begin(study)
         began = time.monotonic()
         self._journal("run", study=study, version=version.number)
         try:
