@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -38,11 +39,11 @@ def main() -> None:
         for number in range(given.studies):
             write_phantom(tree / f"{number:03d}", number)
         rows = [measured(tree, Path(scratch) / f"out{workers}", workers) for workers in given.workers]
-    print("| workers | wall | studies a minute | done | refused | failed | peak of a worker | peak of all |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| workers | wall | processor | studies a minute | measured | refused | failed | peak of one | peak of all |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
         print(
-            f"| {row['workers']} | {row['seconds']:.0f} s | {60 * row['studies'] / row['seconds']:.0f} "
+            f"| {row['workers']} | {row['seconds']:.0f} s | {row['cpu_s']:.0f} s | {60 * row['studies'] / row['seconds']:.0f} "
             f"| {row['measured']} | {row['refused']} | {row['failed']} "
             f"| {row['one_gb']:.2f} GB | {row['all_gb']:.2f} GB |"
         )
@@ -70,7 +71,7 @@ def write_phantom(folder: Path, number: int) -> None:
 
 def measured(tree: Path, out: Path, workers: int) -> dict[str, Any]:
     """Run the batch and watch it."""
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), processor_s()
     process = subprocess.Popen(
         [*COMMAND, str(tree), "-o", str(out), "--workers", str(workers), "--memory-gb", "2", "--json"],
         stdout=subprocess.PIPE,
@@ -83,7 +84,20 @@ def measured(tree: Path, out: Path, workers: int) -> dict[str, Any]:
         time.sleep(0.1)
     seconds = time.perf_counter() - began
     said = process.stdout.read() if process.stdout is not None else ""
-    return {**json.loads(said), "workers": workers, "seconds": seconds, "one_gb": one, "all_gb": together}
+    return {
+        **json.loads(said),
+        "workers": workers,
+        "seconds": seconds,
+        "cpu_s": processor_s() - spent,
+        "one_gb": one,
+        "all_gb": together,
+    }
+
+
+def processor_s() -> float:
+    """Processor time of all processes that have ended under this one."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def memory_gb(pid: int) -> list[float]:

@@ -100,7 +100,8 @@ def result(outcome: BatchOutcome, manner: show.Manner) -> None:
     console = show.out()
     if not manner.quiet:
         parts = [f"{summary[status]} {status}" for status in STATUSES if summary[status]]
-        console.print(f"{summary['studies']} studies: {', '.join(parts) or 'none'}")
+        noun = "study" if summary["studies"] == 1 else "studies"
+        console.print(f"{summary['studies']} {noun}: {', '.join(parts) or 'none'}")
         console.print(f"{summary['done_now']} done now, {summary['done_before']} before")
         for code, count in summary["codes"].items():
             style = show.STYLE[Message(code, "").severity]
