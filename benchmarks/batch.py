@@ -42,8 +42,9 @@ def main() -> None:
     print("| workers | wall | processor | studies a minute | measured | refused | failed | peak of one | peak of all |")
     print("|---|---|---|---|---|---|---|---|---|")
     for row in rows:
+        pace = 60 * row["studies"] / row["seconds"]
         print(
-            f"| {row['workers']} | {row['seconds']:.0f} s | {row['cpu_s']:.0f} s | {60 * row['studies'] / row['seconds']:.0f} "
+            f"| {row['workers']} | {row['seconds']:.0f} s | {row['cpu_s']:.0f} s | {pace:.0f} "
             f"| {row['measured']} | {row['refused']} | {row['failed']} "
             f"| {row['one_gb']:.2f} GB | {row['all_gb']:.2f} GB |"
         )
