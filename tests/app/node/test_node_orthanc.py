@@ -140,6 +140,7 @@ def test_a_study_goes_in_with_storescu_and_its_results_are_in_orthanc(
         made = [net.dcmread(p) for p in (tmp_path / "node" / "cases").rglob("*.dcm")]
         net.until(lambda: len(log("sent")) == len(made))
     assert log("answered")[0]["status"] == "measured"
+    assert {line["object"] for line in log("sent")} >= {"seg", "sr", "report", "mip", "rtstruct"}
     assert orthanc.instances() == sorted(str(d.SOPInstanceUID) for d in made)
 
 
