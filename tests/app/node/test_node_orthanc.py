@@ -134,7 +134,8 @@ def _settings(net: ModuleType, folder: Path, orthanc: Orthanc, **more: Any) -> N
 def test_a_study_goes_in_with_storescu_and_its_results_are_in_orthanc(
     tmp_path: Path, net: ModuleType, orthanc: Orthanc, storescu, log
 ) -> None:
-    with running(_settings(net, tmp_path, orthanc), run_case) as node:
+    settings = _settings(net, tmp_path, orthanc, run={"min_volume_ml": 0.0})  # the lesion is small
+    with running(settings, run_case) as node:
         assert storescu(node.port, net.small_study(slices=12)) == 0
         net.until(lambda: log("answered"), 60)
         made = [net.dcmread(p) for p in (tmp_path / "node" / "cases").rglob("*.dcm")]
