@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphoscope.app.fitness import require_fit
 from lymphoscope.app.measure import DRAWN
 from lymphoscope.app.segment import known_organs
 from lymphoscope.app.settings import COMPONENT, DrawnChoice
@@ -37,7 +38,11 @@ class _Placed:
 
 
 def segment_drawn(
-    study: Study, choice: DrawnChoice, connectivity: int = 18, progress: Progress = silent
+    study: Study,
+    choice: DrawnChoice,
+    connectivity: int = 18,
+    progress: Progress = silent,
+    research_tracer: bool = False,
 ) -> Segmentation:
     """Take the lesions of a mask file for those of a study. Nothing is added, removed or judged.
 
@@ -46,14 +51,16 @@ def segment_drawn(
         choice: The mask file, which of its segments, and what counts as one lesion.
         connectivity: 6, 18 or 26: what counts as connected.
         progress: Told as ``read mask`` and ``find organs``.
+        research_tracer: Measure another tracer than FDG, marked on every output.
 
     Returns:
         Lesions by decreasing volume. Each is a candidate that is counted, its actor the kind of the file.
 
     Raises:
-        LymphoscopeError: ``USE-E-NAME`` for a segment that the file does not have, and those of `read_drawn`.
+        LymphoscopeError: ``TRACER-E-NOTFDG`` or ``GEO-E-ALIGN`` as for a run, ``USE-E-NAME`` for a segment that the
+            file does not have, and those of `read_drawn`.
     """
-    notes = Notes()
+    notes = Notes(list(require_fit(study, research_tracer)))
     progress("read mask", 0, 1)
     drawn = read_drawn(choice.mask, study.pet, notes)
     chosen = _chosen(drawn, choice.segments, notes)

@@ -136,7 +136,7 @@ def _measured(
 def _segmented(study: Study, settings: RunSettings, progress: Progress) -> Segmentation:
     """The lesions: found by the method, or drawn elsewhere."""
     if settings.drawn is not None:
-        return segment_drawn(study, settings.drawn, settings.connectivity, progress)
+        return segment_drawn(study, settings.drawn, settings.connectivity, progress, settings.load.research_tracer)
     return segment(
         study,
         settings.method,

@@ -157,7 +157,10 @@ def _with_neighbours(
     wide = tuple(slice(max(0, s.start - r), s.stop + r) for s, r in zip(box, reach, strict=True))
     near = ndi.distance_transform_edt(regions.labels[wide] != facts.number, regions.geometry.spacing) <= 6.0
     hu = ct_on_pet.values(Unit.HU)
-    return replace(facts, hu_mean=float(hu[box][region].mean()), gas_near=float((hu[wide][near] < -300).mean()))
+    inside, around = hu[box][region], hu[wide][near]
+    if not np.isfinite(inside).all():
+        return facts  # the CT does not reach here
+    return replace(facts, hu_mean=float(inside.mean()), gas_near=float((around < -300).mean()))
 
 
 def _has_mirror(facts: RegionFacts, others: list[RegionFacts]) -> bool:

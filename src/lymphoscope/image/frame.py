@@ -55,16 +55,14 @@ def find_liver(work: Coarse) -> tuple[Bool | None, Frame | None]:
     midline = float(np.median(np.nonzero(work.body)[2]))
     smooth = ndi.gaussian_filter(work.suv, 1.2)
     rough = smooth[::2, ::2, ::2], work.body[::2, ::2, ::2]
-    volumes = [_thickest(*rough, level, 2 * GRID_MM, midline / 2)[0] for level in _LIVER_LEVELS]
-    if max(volumes) <= 0:
-        return None, None
-    level = float(_LIVER_LEVELS[int(np.argmax(volumes))])
-    _, core = _thickest(smooth, work.body, level, GRID_MM, midline)
-    grown = ndi.distance_transform_edt(~core, GRID_MM) <= _LIVER_CORE_MM + GRID_MM
-    best = grown & _band(smooth, work.body, level)
-    if not core.any() or np.count_nonzero(best) * GRID_MM**3 / 1000 < _LIVER_ML[0]:
-        return None, None
-    return _liver_frame(work, best)
+    volumes = np.array([_thickest(*rough, level, 2 * GRID_MM, midline / 2)[0] for level in _LIVER_LEVELS])
+    for level in _LIVER_LEVELS[np.argsort(-volumes, kind="stable")][: np.count_nonzero(volumes)]:
+        _, core = _thickest(smooth, work.body, float(level), GRID_MM, midline)
+        grown = ndi.distance_transform_edt(~core, GRID_MM) <= _LIVER_CORE_MM + GRID_MM
+        liver = grown & _band(smooth, work.body, float(level))
+        if core.any() and np.count_nonzero(liver) * GRID_MM**3 / 1000 >= _LIVER_ML[0]:
+            return _liver_frame(work, liver)
+    return None, None
 
 
 def _band(smooth: Float, body: Bool, level: float) -> Bool:
