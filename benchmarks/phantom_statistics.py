@@ -512,6 +512,7 @@ def main() -> int:
             continue
         took.append(time.perf_counter() - begin)
         rows.append(describe(phantom))
+        print(f"{i + 1} of {choice.each * len(SUBTYPES)}", file=sys.stderr, flush=True)
     if choice.rows:
         choice.rows.write_text(json.dumps(rows, default=str))
     lines = table_a(rows) + table_burden(rows) + table_draws(choice.draws) + table_real()

@@ -248,23 +248,27 @@ def _spine(
     """Vertebral-body centres from the back of the lungs, kidneys, bladder and glands (rules measured on 160 maps)."""
     y = geometry.origin[1] + geometry.spacing[1] * np.arange(geometry.shape[1])
     points: list[tuple[float, float]] = []
-    lungs = (organ == CODE["lungs"]).any(axis=2)
+    lung = organ == CODE["lungs"]
+    area = np.count_nonzero(lung, axis=(1, 2))
+    whole = area > 0.35 * area.max()  # slices with but a tip of lung say nothing about the spine
+    lungs = lung.any(axis=2)
     for k in np.flatnonzero((u > 0.60) & (u < 0.93)):
         rows = np.flatnonzero(lungs[k])
-        if rows.size:
+        if rows.size and whole[k]:
             points.append((u[k], y[rows[-1]] - 32.0))
     chest = np.array(points)
     chest[:, 1] = ndimage.gaussian_filter1d(chest[:, 1], 15.0 / geometry.spacing[0], mode="nearest")
     points = [(float(a), float(b)) for a, b in chest[:: max(1, len(chest) // 6)]]
     bladder = centroid["bladder"][1]
     kidney = centroid["kidneys"][1] if "kidneys" in centroid else (bladder + 62.0 + points[0][1]) / 2
-    points += [(0.45, kidney - 5.0), (0.24, kidney + 2.0), (0.12, bladder + 62.0), (0.0, bladder + 70.0)]
+    low = (bladder + kidney + 30.0) / 2  # a full bladder reaches far forward; half of that is not the spine's doing
+    points += [(0.45, kidney - 5.0), (0.24, kidney + 4.0), (0.12, low + 30.0), (0.0, low + 38.0)]
     neck = centroid["head_glands"][1] + 42.0 if "head_glands" in centroid else chest[-1, 1] - 15.0
     points.append((1.2, neck))
     points.sort()
     us, ys = np.array(points).T
     curve = PchipInterpolator(us, ys)(np.clip(u, us[0], us[-1]))
-    return np.asarray(ndimage.gaussian_filter1d(curve, 12.0 / geometry.spacing[0], mode="nearest"))
+    return np.asarray(ndimage.gaussian_filter1d(curve, 16.0 / geometry.spacing[0], mode="nearest"))
 
 
 def _continue_brain(

@@ -101,11 +101,11 @@ def _extents(frame: Frame, fat: float, scale: Array) -> tuple[Array, Array, Arra
     trunk = u < 1.0
     for k in np.flatnonzero((frame.organ > 0).any(axis=(1, 2))):
         rows, columns = np.nonzero(frame.organ[k])
-        wall = (22.0 + local[k], 14.0 + local[k]) if trunk[k] else (12.0, 12.0)
+        wall = (22.0 + local[k], 14.0 + local[k]) if trunk[k] else (7.0, 10.0)
         half[k] = max(half[k], np.abs(frame.left[k, 0, columns]).max() + wall[0])
         front[k] = max(front[k], frame.front[k, rows, 0].max() + wall[1])
         back[k] = max(back[k], -frame.front[k, rows, 0].min() + wall[1] + 4.0)
-    sigma = np.where(trunk, 16.0, 7.0) / frame.step
+    sigma = np.where(trunk, 16.0, 11.0) / frame.step
     smooth = [np.where(trunk, *(ndimage.gaussian_filter1d(a, s, mode="nearest") for s in (sigma.max(), sigma.min())))
               for a in (half, front, back)]  # fmt: skip
     return smooth[0], smooth[1], smooth[2]
@@ -121,7 +121,9 @@ def _torso(frame: Frame, half: Array, front: Array, back: Array) -> NDArray[np.b
     flat = np.where(frame.front < centre, 3.2, 2.4).astype(np.float32)
     trunk = side**2.4 + away**flat < 1.0
     trunk &= (legs < 1.0)[:, None, None]
-    taper = np.interp(frame.u, (-0.45, -0.13, 0.0), (0.84, 1.0, 1.0)).astype(np.float32)
+    taper = np.interp(frame.u, (-1.5, -1.1, -0.8, -0.45, -0.13, 0.0), (0.5, 0.62, 0.62, 0.84, 1.0, 1.0)).astype(
+        np.float32
+    )
     radius = (np.maximum(0.51 * half, 74.0) * taper)[:, None, None].astype(np.float32)
     thigh = ((np.abs(frame.left) - (0.5 * half + 2.0)[:, None, None].astype(np.float32)) / radius) ** 2
     thigh = thigh + ((frame.front - 28.0) / (radius * 1.04)) ** 2
@@ -153,7 +155,7 @@ def _limbs(frame: Frame, build: Build, half: Array, draw: np.random.Generator) -
 
 
 def _breasts(frame: Frame, skin: NDArray[np.bool_], build: Build, draw: np.random.Generator) -> None:
-    size = float(np.clip(26.0 + 1.2 * fat_mm(build.bmi) + draw.normal(0, 6), 26.0, 70.0))
+    size = float(np.clip(28.0 + 1.1 * fat_mm(build.bmi) + draw.normal(0, 6), 28.0, 62.0))
     k = int(np.searchsorted(frame.u, 0.78))
     columns = np.flatnonzero(skin[k].any(axis=0))
     for sign in (1.0, -1.0):
@@ -162,7 +164,7 @@ def _breasts(frame: Frame, skin: NDArray[np.bool_], build: Build, draw: np.rando
         rows = np.flatnonzero(skin[k, :, column])
         if rows.size:
             centre = frame.place(np.array([0.77, x, float(frame.front[k, rows[0], 0])]))
-            stroke = ellipsoid(frame.geometry, centre, (1.35 * size, 0.62 * size, 1.3 * size))
+            stroke = ellipsoid(frame.geometry, centre, (1.4 * size, 0.42 * size, 1.25 * size))
             skin[stroke.box] |= stroke.solid
 
 

@@ -164,6 +164,8 @@ def _bone_grain(body: Body, draw: np.random.Generator) -> NDArray[np.float32]:
     gain[marrow & ~core] = 0.8
     behind = marrow & (frame.front < -20.0) & (np.abs(frame.left) < 45.0)
     gain[behind] *= 0.6
+    plates = marrow & (np.abs(frame.left) > 50.0) & (frame.up < 0.3)
+    gain[plates] *= 0.75
     level = np.repeat(draw.normal(1.0, 0.07, frame.shape[0] // 8 + 1), 8)[: frame.shape[0]]
     gain[marrow] *= np.broadcast_to(level.astype(np.float32)[:, None, None], frame.shape)[marrow]
     return gain
