@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 
 from lymphoscope.app.drawn import segment_drawn
 from lymphoscope.app.measure import measure
@@ -170,6 +171,8 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
         assert outcome.record["status"] == "measured", outcome.record["messages"]
         records[name] = json.loads((out / "report.json").read_bytes())
         assert {"seg.dcm", "rtstruct.dcm", "sr.dcm"} <= {path.name for path in out.iterdir()}
+        kinds = {str(s.SegmentAlgorithmType) for s in dcmread(out / "seg.dcm").SegmentSequence}
+        assert kinds == {"MANUAL"}
         page = (out / "report.html").read_text(encoding="utf-8")
         assert "drawn elsewhere" in page
         assert "AI only" not in page and "--all-methods" not in page and "TMTV4" not in page

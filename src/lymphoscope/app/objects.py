@@ -141,6 +141,7 @@ def _lesions(case: _Case) -> Made:
             row["id"],
             row["tracking_uid"],
             (codes.site_of(row["site"]) or (None,))[0],
+            row["status"] == "drawn",
         )
         for row in rows
     ]

@@ -44,6 +44,7 @@ class Segment:
         tracking_id: The number printed for people.
         tracking_uid: The same region has the same UID in all objects.
         site: Anatomic region, where known.
+        drawn: True where a reader drew it elsewhere: no algorithm of ours then stands for it.
     """
 
     label: str
@@ -52,6 +53,7 @@ class Segment:
     tracking_id: str
     tracking_uid: str
     site: Code | None = None
+    drawn: bool = False
 
 
 def binary_seg(making: Making, kind: str, mask: LesionMask, segments: Sequence[Segment], content_label: str) -> Made:
@@ -111,11 +113,21 @@ def _segmentation(
             segment_descriptions=[_described(making, n, s) for n, s in enumerate(segments, start=1)],
             **{"transfer_syntax_uid": ExplicitVRLittleEndian, **making.words(kind), **words},
             omit_empty_frames=True,
-            content_description="Drawn by software, not read",
+            content_description="Drawn elsewhere" if any(s.drawn for s in segments) else "Drawn by software, not read",
             series_description=f"Lymphoscope {kind}",
         )
         made.BodyPartExamined = "WHOLEBODY"
         return finished(made, making, kind)
+
+
+def _algorithm(making: Making) -> hd.AlgorithmIdentificationSequence:
+    return hd.AlgorithmIdentificationSequence(
+        name=MANUFACTURER,
+        family=codes.FAMILY,
+        version=making.version,
+        source=MANUFACTURER,
+        parameters={part.split(" ", 1)[0]: part.split(" ", 1)[-1] for part in making.parameters},
+    )
 
 
 def _described(making: Making, number: int, segment: Segment) -> hd.seg.SegmentDescription:
@@ -124,14 +136,8 @@ def _described(making: Making, number: int, segment: Segment) -> hd.seg.SegmentD
         segment_label=segment.label[:64],
         segmented_property_category=segment.category,
         segmented_property_type=segment.kind,
-        algorithm_type="AUTOMATIC",
-        algorithm_identification=hd.AlgorithmIdentificationSequence(
-            name=MANUFACTURER,
-            family=codes.FAMILY,
-            version=making.version,
-            source=MANUFACTURER,
-            parameters={part.split(" ", 1)[0]: part.split(" ", 1)[-1] for part in making.parameters},
-        ),
+        algorithm_type="MANUAL" if segment.drawn else "AUTOMATIC",
+        algorithm_identification=None if segment.drawn else _algorithm(making),
         tracking_uid=segment.tracking_uid,
         tracking_id=segment.tracking_id,
         anatomic_regions=None if segment.site is None else [segment.site],
