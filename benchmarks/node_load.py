@@ -18,6 +18,7 @@ import platform
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -211,10 +212,9 @@ def load(folder: Path, studies: int, senders: int, runs: int) -> None:
 
 
 def _unsent(node: Node) -> bool:
-    answered = {f"{line['study']}-v{line['version']}" for line in node.lines("answered")}
-    sent = Counter(line["case"] for line in node.lines("sent"))
-    cases = node.log.parent / "node" / "cases"
-    return any(sent[case] < len(list((cases / case).glob("*.dcm"))) for case in answered)
+    """True while a result is not confirmed; by the queue, since a kill can come between its note and its log line."""
+    with contextlib.closing(sqlite3.connect(f"file:{node.log.parent}/node/node.db?mode=ro", uri=True)) as base:
+        return bool(base.execute("SELECT COUNT(*) FROM parcel WHERE state <> 'sent'").fetchone()[0])
 
 
 def _show_load(node: Node, sending: Senders, facts: tuple, archive: Archive) -> None:
@@ -289,7 +289,8 @@ def _paced(first: int, enough: threading.Event) -> Iterator[int]:
 
 
 def _finished(node: Node) -> set[str]:
-    return {line["study"] for line in node.lines("answered")}
+    with contextlib.closing(sqlite3.connect(f"file:{node.log.parent}/node/node.db?mode=ro", uri=True)) as base:
+        return {row[0] for row in base.execute("SELECT study FROM version WHERE state = 'done'")}
 
 
 def _under_way(node: Node) -> str:
