@@ -14,7 +14,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import SimpleITK
 from scipy import ndimage, stats
+from skimage.measure import marching_cubes, mesh_surface_area
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
@@ -38,14 +40,12 @@ LIMITS = {"pelvis": (0.033, 0.09), "abdomen": (0.036, 0.16), "liver level": (0.0
 
 
 def read(path: Path) -> tuple[np.ndarray, Geometry]:
-    import SimpleITK as sitk
-
-    image = sitk.ReadImage(str(path))
+    image = SimpleITK.ReadImage(str(path))
     axes = np.array(image.GetDirection()).reshape(3, 3) * np.array(image.GetSpacing())
     affine = np.eye(4)
     affine[:3, :3] = axes[:, ::-1]
     affine[:3, 3] = image.GetOrigin()
-    array = sitk.GetArrayFromImage(image)
+    array = SimpleITK.GetArrayFromImage(image)
     return array, Geometry(array.shape, affine)
 
 
@@ -230,8 +230,6 @@ def _lesion_figures(p: wb.Phantom) -> dict[str, object]:
 
 
 def sphericity(mask: np.ndarray, spacing: tuple[float, ...]) -> float:
-    from skimage.measure import marching_cubes, mesh_surface_area
-
     if mask.sum() < 8:
         return float("nan")
     corners, faces = marching_cubes(np.pad(mask, 2).astype(np.float32), 0.5, spacing=spacing)[:2]
@@ -402,6 +400,22 @@ def table_draws(count: int) -> list[tuple[str, str, str, str]]:
     return out
 
 
+def on_the_real_grid(number: int) -> wb.Phantom:
+    """A phantom without disease, scanned as the real patient was."""
+    settings = wb.WholeBodySettings(
+        subtype="none",
+        scanner="ge_st",
+        acquisition=wb.Acquisition(wb.SCANNERS[0], 6.3, 0.0, 71.0, 292.8, 4.0, 1.0, 11.0),
+        condition=wb.Condition(uptake_min=45.0, heart="diffuse"),
+        with_ct=False,
+        with_lookalikes=False,
+        arms_up=True,
+        whole_head=False,
+        sex="M",
+    )
+    return wb.whole_body(organ_map(number), number, settings)
+
+
 def table_real() -> list[tuple[str, str, str, str]]:
     """B1–B4: phantoms on the real scan's grid and facts against the real scan."""
     pet, geometry = read(SHARED / "wb_pet_ge_sts001" / "suvbw.nii.gz")
@@ -418,11 +432,7 @@ def table_real() -> list[tuple[str, str, str, str]]:
     real |= edge(pet, geometry.spacing, near, mask)
     out, rows, hists = [], [], {k: [] for k in REGIONS}
     for number in (3, 11, 25, 40, 56, 77):
-        scan = wb.Acquisition(wb.SCANNERS[0], 6.3, 0.0, 71.0, 292.8, 4.0, 1.0, 11.0)
-        condition = wb.Condition(uptake_min=45.0, heart="diffuse")
-        settings = wb.WholeBodySettings(subtype="none", scanner="ge_st", acquisition=scan, condition=condition, with_ct=False, with_lookalikes=False,
-                                        arms_up=True, whole_head=False, sex="M")  # fmt: skip
-        p = wb.whole_body(organ_map(number), number, settings)
+        p = on_the_real_grid(number)
         array, spacing = p.pet.array, p.pet.geometry.spacing
         code = {v: k for k, v in wb.PHYSIOLOGICAL_NAMES.items()}
         core = ndimage.binary_erosion(p.physiological.labels == code["liver"], iterations=4)
@@ -430,9 +440,8 @@ def table_real() -> list[tuple[str, str, str, str]]:
         row["expected"] = float(p.facts["liver_cov"])
         urine = ndimage.find_objects((p.physiological.labels == code["bladder"]).astype(np.uint8))[0]
         around = tuple(slice(max(0, s.start - 8), s.stop + 8) for s in urine)
-        row |= edge(array, spacing, around, body_mask(array, spacing))
-        rows.append(row)
         skin = body_mask(array, spacing)
+        rows.append(row | edge(array, spacing, around, skin))
         low, high = float(p.facts["u_low"]), float(p.facts["u_high"])
         height = np.linspace(low, high, array.shape[0])
         for name, (a, b) in REGIONS.items():
