@@ -115,7 +115,7 @@ def test_without_a_frame_nothing_is_removed_silently() -> None:
         ),
         (replace(FACTS, x=20, z=240), "small, midline, behind the mouth", "doubt-in"),
         (replace(FACTS, x=60, z=-200, hu_mean=20.0, gas_near=0.2), "gas beside it", "doubt-in"),
-        (replace(FACTS, x=60, z=-200, y=-40, thickness_mm=20), "thin, before the spine, no CT", "doubt-in"),
+        (replace(FACTS, x=60, z=-200, y=-40, thickness_mm=20), "thin or sprawling before the spine, no CT", "doubt-in"),
         (replace(FACTS, share={"spleen": 0.9}, suvmean=2.8), "even spleen up to 1.5 × liver", "remove"),
     ],
 )

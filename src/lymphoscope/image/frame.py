@@ -107,9 +107,7 @@ def _frame_of(work: Coarse, liver: Bool, level: float) -> Frame:
     thick part of the right lobe: heart and chest wall may join the liver, and lie to the left and outside.
     """
     z, y, _ = np.nonzero(liver)
-    rows = work.body[int(z.min()) : int(z.max()) + 1].sum(axis=(0, 1))
-    columns = np.nonzero(rows > 0.1 * rows.max())[0]
-    middle = (columns.min() + columns.max()) / 2
+    middle = float(np.median([_middle(work.body[k]) for k in range(int(z.min()), int(z.max()) + 1)]))
     right = liver.copy()
     right[:, :, int(middle - _LOBE_MM[0] / GRID_MM) :] = False
     right[:, :, : max(0, int(middle - _LOBE_MM[1] / GRID_MM))] = False
@@ -117,6 +115,12 @@ def _frame_of(work: Coarse, liver: Bool, level: float) -> Frame:
     top = np.nonzero((thick if thick.any() else liver).any(axis=(1, 2)))[0].max()
     x_lps, y_lps, z_lps = work.geometry.to_lps([top, y.mean(), middle])
     return Frame(float(x_lps), float(y_lps), float(z_lps), level)
+
+
+def _middle(body: Bool) -> float:
+    """Middle column of the trunk in an axial slice: of its largest part, so that an arm beside it does not count."""
+    columns = np.nonzero(largest(body).any(axis=0))[0]
+    return float(columns.min() + columns.max()) / 2 if columns.size else body.shape[1] / 2
 
 
 _LOBE_MM = (35.0, 120.0)

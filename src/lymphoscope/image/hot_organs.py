@@ -24,6 +24,7 @@ class _Hot:
         at_least: Lowest SUV that counts as hot.
         reach: Expectation (0–1) down to which hot voxels belong to the organ.
         hill: Height in SUV by which uptake must rise above the saddle to its neighbour to be a hill of its own.
+        at_home: Mean expectation from which a hill is the organ's.
         single: True where the organ is one vessel of one fluid: the heaviest piece alone is taken.
     """
 
@@ -32,12 +33,13 @@ class _Hot:
     at_least: float
     reach: float
     hill: float
+    at_home: float
     single: bool = False
 
 
-_HEART = _Hot("left_ventricle", 1.3, 2.5, 0.10, 2.0)
-_KIDNEYS = (_Hot("kidney_left", 1.3, 2.5, 0.08, 1.0), _Hot("kidney_right", 1.3, 2.5, 0.08, 1.0))
-_BLADDER = _Hot("bladder", 1.5, 3.0, 0.03, 1.5, single=True)
+_HEART = _Hot("left_ventricle", 1.3, 2.5, 0.10, 2.0, 0.35)
+_KIDNEYS = (_Hot("kidney_left", 1.3, 2.5, 0.08, 1.0, 0.25), _Hot("kidney_right", 1.3, 2.5, 0.08, 1.0, 0.25))
+_BLADDER = _Hot("bladder", 1.5, 3.0, 0.03, 1.5, 0.12, single=True)
 
 _TRUNKS = {1.0: 1.0, 0.85: 0.3, 1.15: 0.3, 0.72: 0.05}
 """Trunk lengths over the usual one at which a bladder is looked for, and how likely they are."""
@@ -99,7 +101,7 @@ def _hot_region(work: Coarse, frame: Frame, expected: Float, part: _Hot) -> Bool
     index = np.arange(1, int(hills.max()) + 1)
     weight = ndi.sum_labels(likely * suv, hills, index)
     middle = ndi.mean(likely, hills, index)
-    chosen = middle > _AT_HOME
+    chosen = middle > part.at_home
     heaviest = int(weight.argmax())
     chosen[heaviest] |= middle[heaviest] > _NEAR_HOME
     found = np.isin(hills, index[chosen])
@@ -112,7 +114,7 @@ def _hot_region(work: Coarse, frame: Frame, expected: Float, part: _Hot) -> Bool
     return region
 
 
-_ONE_FLUID = 0.5
+_ONE_FLUID = 0.4
 """Urine is one fluid: a hill less hot than this share of the bladder's is something beside it."""
-_AT_HOME, _NEAR_HOME = 0.35, 0.2
-"""Mean expectation from which a hill is the organ's, and from which the heaviest hill is when none stands nearer."""
+_NEAR_HOME = 0.2
+"""Mean expectation from which the heaviest hill is the organ's when none stands nearer."""

@@ -115,9 +115,11 @@ def _bowel_gas(f: RegionFacts) -> bool:
 
 
 def _bowel_place(f: RegionFacts) -> bool:
-    return (
-        f.hu_mean is None and f.placed and -345 <= f.z <= -60 and f.y < 25 and f.thickness_mm <= 40 and f.suvmax <= 12
-    )
+    """In front of the spine in the belly, and either thin or sprawling, as bowel is and most masses are not."""
+    if f.hu_mean is not None or not f.placed or not -345 <= f.z <= -60 or f.y >= 25:
+        return False
+    sprawling = max(f.box_mm) >= 150 and f.thickness_mm <= 0.35 * max(f.box_mm)
+    return sprawling or (f.thickness_mm <= 40 and f.suvmax <= 12)
 
 
 def _testis(f: RegionFacts) -> bool:
@@ -149,7 +151,14 @@ PLACE_RULES = (
     PlaceRule("at the heart", "heart", "doubt-in", 0, "atrium, right ventricle or disease beside the heart", _at_heart),
     PlaceRule("at the stomach, no CT", "stomach", "doubt-in", 0, "where the stomach lies; no CT to tell", _stomach),
     PlaceRule("gas beside it", "bowel", "doubt-in", 0, "touches bowel gas", _bowel_gas),
-    PlaceRule("thin, before the spine, no CT", "bowel", "doubt-in", 0, "where bowel lies; no CT to tell", _bowel_place),
+    PlaceRule(
+        "thin or sprawling before the spine, no CT",
+        "bowel",
+        "doubt-in",
+        0,
+        "where bowel lies; no CT to tell",
+        _bowel_place,
+    ),
     PlaceRule("below the pubis, in front", "muscle", "doubt-in", 0, "testis or skin fold", _testis),
 )
 
