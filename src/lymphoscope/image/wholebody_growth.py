@@ -138,8 +138,8 @@ def _uptake(
     lesion: Lesion, cover: NDArray[np.float32], step: float, draw: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """True uptake inside a lesion: lognormal field, radial trend, dead cavities."""
-    spread = float(np.interp(np.log10(max(lesion.volume_ml, 0.1)), (0.0, 1.0, 2.5), (0.12, 0.28, 0.40)))
-    spread = min(spread, max(0.05, float(np.log(max(lesion.suvmax, 0.1) / 4.8)) / 2.2))
+    spread = float(np.interp(np.log10(max(lesion.volume_ml, 0.1)), (0.0, 1.0, 2.5), (0.12, 0.32, 0.42)))
+    spread = min(spread, max(0.05, float(np.log(max(lesion.suvmax, 0.1) / 4.5)) / 1.8))
     field = np.clip(smooth_field(cover.shape, draw.uniform(8.0, 20.0) / 1.6 / step, draw), -2.2, 2.2)
     depth = inside_depth(cover >= 0.5, step)
     deep = depth / max(float(depth.max()), 1.0)

@@ -30,6 +30,7 @@ class Condition:
         spleen: Factor on the spleen.
         muscle: Factor on muscle (exercise, insulin).
         extravasation: Part of the dose that stayed at the injection site.
+        urine: SUV in the bladder, in place of a drawn one.
     """
 
     uptake_min: float = 60.0
@@ -42,6 +43,7 @@ class Condition:
     spleen: float = 1.0
     muscle: float = 1.0
     extravasation: float = 0.0
+    urine: float | None = None
 
 
 @dataclass(eq=False)
@@ -101,9 +103,9 @@ def draw_levels(body: Body, condition: Condition, draw: np.random.Generator) -> 
         T.LIVER: liver, T.ARTERY: blood, T.VEIN: blood, T.HEART_BLOOD: blood, T.MYOCARDIUM: blood * 1.1,
         T.SPLEEN: liver * _ln(draw, 0.85, 0.15) * condition.spleen,
         T.MARROW: marrow, T.FAR_MARROW: marrow * 0.55, T.COMPACT: 0.45, T.DISC: 0.6, T.CORD: _n(draw, 2.1, 0.3),
-        T.LUNG: _n(draw, 0.50, 0.10), T.MUSCLE: _ln(draw, 0.68, 0.2) * condition.muscle, T.FAT: _n(draw, 0.25, 0.05),
+        T.LUNG: _n(draw, 0.50, 0.10), T.MUSCLE: _ln(draw, 0.72, 0.2) * condition.muscle, T.FAT: _n(draw, 0.25, 0.05),
         T.GREY: grey, T.WHITE: grey * 0.45, T.CEREBELLUM: grey * _n(draw, 0.8, 0.08), T.CSF: 0.4,
-        T.RENAL_CORTEX: _n(draw, 3.4, 0.7), T.MEDULLA: _n(draw, 4.6, 1.0),
+        T.RENAL_CORTEX: _n(draw, 4.0, 0.6), T.MEDULLA: _n(draw, 5.0, 0.9),
         T.TONGUE: _n(draw, 1.4, 0.3), T.VOCAL: _n(draw, 2.0, 0.5) * (2.0 if draw.random() < 0.19 else 1.0),
         T.PANCREAS: 1.3, T.GALLBLADDER: 0.6, T.OESOPHAGUS: _n(draw, 1.5, 0.3), T.AIRWAY: 0.1, T.PROSTATE: 1.6,
         T.PAROTID: 1.9 * _ln(draw, 1.0, 0.3), T.SALIVARY: 2.1 * _ln(draw, 1.0, 0.3),
@@ -128,7 +130,7 @@ def _urine(condition: Condition, draw: np.random.Generator) -> dict[Tissue, floa
     return {
         Tissue.RENAL_PELVIS: max(pelvis, 2.0),
         Tissue.URETER: max(_ln(draw, 15.0, 0.6) * thin, 1.5),
-        Tissue.URINE: max(bladder, 0.8),
+        Tissue.URINE: condition.urine or max(bladder, 0.8),
     }
 
 
