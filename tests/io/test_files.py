@@ -52,7 +52,7 @@ def test_mess_is_sorted_out(clinic) -> None:
     assert len(found.headers) == 38 and found.skipped == 4 and found.damaged == 0
     study = clinic.load()
     assert study.ct is not None
-    assert "4 files" in next(m.what for m in study.messages if m.code == "IO-W-SKIPPED")
+    assert "skipped: 4" in next(m.what for m in study.messages if m.code == "IO-W-SKIPPED")
 
 
 @pytest.mark.parametrize("keep_meta", [True, False])
