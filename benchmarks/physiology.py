@@ -1,8 +1,8 @@
 """How well the rules tell physiological uptake from lesions: whole-body phantoms on real anatomies, and the real scan.
 
-    python benchmarks/physiology.py [--anatomies 42 44 …] [--modes pet ct organs]
+    python benchmarks/physiology.py [--anatomies 66 68 …] [--modes pet ct organs]
 
-The rules were tuned on anatomies 1–40; the table is made on others. A phantom's lesions and organs are
+The rules were tuned on anatomies 1–64; the table is made on others. A phantom's lesions and organs are
 known voxel by voxel, so every region above SUV 4.0 is split into lesion and physiological volume. Reads the open organ
 maps and the real scan kept beside the project; says so where they are absent.
 """
@@ -90,7 +90,7 @@ def real() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--anatomies", type=int, nargs="+", default=list(range(42, 82, 2)))
+    parser.add_argument("--anatomies", type=int, nargs="+", default=list(range(66, 90, 2)))
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     arguments = parser.parse_args()
     if not SHARED.is_dir():
