@@ -1,8 +1,8 @@
 """Time and memory of the main job, and where the time goes.
 
 ``python benchmarks/bench_main_job.py [STUDY]`` runs the whole road, from a DICOM folder to a case folder with all
-methods, in a fresh process and prints a table. Without STUDY it makes the synthetic one of `benchmarks.synthetic` first (not
-counted). ``--json`` prints the figures for the docs.
+methods, in a fresh process and prints a table. Without STUDY it makes the synthetic one of `benchmarks.synthetic`
+first (not counted). ``--json`` prints the figures for the docs.
 """
 
 from __future__ import annotations
