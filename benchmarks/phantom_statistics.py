@@ -1,6 +1,6 @@
 """Acceptance statistics of the whole-body phantoms against the phantom specification and one real scan.
 
-    python benchmarks/phantom_statistics.py [--each 12] [--draws 200] [--rows rows.json]
+    python benchmarks/phantom_statistics.py [--each 12] [--draws 200] [--rows rows.jsonl]
 
 Reads the open organ maps and the real scan kept beside the project; says so where they are absent.
 """
@@ -18,7 +18,6 @@ import SimpleITK
 from scipy import ndimage, stats
 from skimage.measure import marching_cubes, mesh_surface_area
 
-from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.study import OrganMap
 from lymphoscope.core.volume import LesionMask
@@ -499,33 +498,35 @@ def table_real() -> list[tuple[str, str, str, str]]:
     return out
 
 
+def measured(count: int, first: int, keep: Path | None) -> list[dict]:
+    """Figures of `count` phantoms; those already in the file `keep` (one JSON object a line) are not made again."""
+    rows = [json.loads(line) for line in keep.read_text().splitlines()] if keep and keep.exists() else []
+    for i in range(len(rows), count):
+        settings = wb.WholeBodySettings(subtype=SUBTYPES[i % len(SUBTYPES)], with_ct=False)
+        begin = time.perf_counter()
+        phantom = wb.whole_body(organ_map((first + i - 1) % 160 + 1), 5000 + i, settings)
+        seconds = time.perf_counter() - begin
+        rows.append({**describe(phantom), "seconds": seconds})
+        if keep:
+            with keep.open("a") as file:
+                file.write(json.dumps(rows[-1], default=float) + "\n")
+        print(f"{i + 1} of {count}", file=sys.stderr, flush=True)
+    return rows
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--each", type=int, default=12, help="imaged phantoms per subtype")
     parser.add_argument("--draws", type=int, default=200, help="drawn diseases per subtype")
     parser.add_argument("--first", type=int, default=41, help="first organ map")
-    parser.add_argument("--rows", type=Path, help="keep the figures of each phantom here")
+    parser.add_argument("--rows", type=Path, help="keep the figures of each phantom here, and go on from what is there")
     choice = parser.parse_args()
     if not (SHARED / "organ_maps").is_dir():
         print("The organ maps are not in the shared data folder beside the project; nothing was measured.")
         return 0
-    rows, took = [], []
-    for i in range(choice.each * len(SUBTYPES)):
-        settings = wb.WholeBodySettings(subtype=SUBTYPES[i % len(SUBTYPES)], with_ct=False)
-        begin = time.perf_counter()
-        number = (choice.first + i - 1) % 160 + 1
-        try:
-            phantom = wb.whole_body(organ_map(number), 5000 + i, settings)
-        except LymphoscopeError as error:
-            print(f"map {number}: {error}", file=sys.stderr)
-            continue
-        took.append(time.perf_counter() - begin)
-        rows.append(describe(phantom))
-        print(f"{i + 1} of {choice.each * len(SUBTYPES)}", file=sys.stderr, flush=True)
-    if choice.rows:
-        choice.rows.write_text(json.dumps(rows, default=str))
+    rows = measured(choice.each * len(SUBTYPES), choice.first, choice.rows)
     lines = table_a(rows) + table_burden(rows) + table_draws(choice.draws) + table_real()
-    print(f"{len(rows)} phantoms without CT, median {np.median(took):.1f} s each on one core\n")
+    print(f"{len(rows)} phantoms without CT, median {np.median([r['seconds'] for r in rows]):.1f} s each on one core\n")
     print("| check | found | wanted | |\n|---|---|---|---|")
     for line in lines:
         print("| " + " | ".join(line) + " |")
