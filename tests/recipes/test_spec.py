@@ -12,7 +12,7 @@ from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.recipes.shelf import RULES, Recipes, check
 from lymphoscope.recipes.spec import PET, PET_CT, Recipe, Stage, Use, from_json, to_json, use
 
-PLAIN = Recipe("a1", "A", (Stage("s", PET, use("fixed", at=4.0)),), "t", "u", "p", "reimplemented")
+PLAIN = Recipe("a1", "A", (Stage("s", PET, use("fixed", at=4.0)),), "p", "reimplemented", "t", "u")
 
 
 def words(code: str, call) -> str:  # type: ignore[no-untyped-def]
@@ -44,7 +44,7 @@ USES = st.builds(
 @given(USES, st.none() | USES, st.lists(USES, max_size=2), st.text(max_size=20))
 def test_json_round_trip(rule: Use, fuse: Use | None, post: list[Use], text: str) -> None:
     stages = (Stage("one", PET, rule), Stage("two", (*PET_CT, "one", "pet:suv@1", "hint:cross"), rule, "map"))
-    recipe = Recipe("x-1.0", text, stages, text, text, text, "after", "d", text, ("seeds",), fuse, tuple(post))
+    recipe = Recipe("x-1.0", text, stages, text, "after", text, text, "d", text, ("seeds",), fuse, tuple(post))
     again = from_json(to_json(recipe))
     assert again == recipe
     assert hash(again) == hash(recipe)

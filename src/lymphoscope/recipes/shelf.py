@@ -7,6 +7,7 @@ from typing import Any
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.registry import Shelf, unknown_name
+from lymphoscope.recipes import parts
 from lymphoscope.recipes.spec import Recipe, Use
 
 RULES = Shelf("rule")
@@ -99,7 +100,7 @@ class Recipes(Mapping[str, Recipe]):
 
     Raises:
         KeyError: An id is taken twice.
-        LymphoscopeError: A recipe names a rule or a setting that the shelf does not have.
+        LymphoscopeError: A recipe names something that its shelf does not have, or a setting of it.
     """
 
     def __init__(self, kind: str, *recipes: Recipe) -> None:
@@ -110,6 +111,8 @@ class Recipes(Mapping[str, Recipe]):
                 raise KeyError(f"{kind} {recipe.id!r} is in the table already")
             for use in recipe.uses:
                 check(use)
+            for stage in recipe.learnt:
+                parts.check(stage.trained)
             self._recipes[recipe.id] = recipe
 
     def __getitem__(self, name: str) -> Recipe:
@@ -161,9 +164,9 @@ def apply(recipe: Recipe, context: Any) -> Any:
         LymphoscopeError: ``USE-E-VALUE`` for a recipe of several stages, or without the seeds it needs;
             ``SEG-E-REFERENCE`` without the reference organ it needs.
     """
-    if len(recipe.stages) != 1 or recipe.fuse is not None:
-        raise LymphoscopeError("USE-E-VALUE", f"{recipe.id} is not a single rule")
     rule = recipe.stages[0].rule
+    if len(recipe.stages) != 1 or recipe.fuse is not None or rule is None:
+        raise LymphoscopeError("USE-E-VALUE", f"{recipe.id} is not a single rule")
     drawn = RULES[rule.name].load()(context, **rule.params)
     for step in recipe.post:
         drawn = RULES[step.name].load()(context, drawn, **step.params)

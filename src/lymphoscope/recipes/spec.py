@@ -26,9 +26,35 @@ MAKES = ("mask", "map", "boxes", "scores", "risk")
 PET = ("pet:suv",)
 PET_CT = ("pet:suv", "ct:hu")
 
+TARGETS = ("lesions", "outcome")
+"""What a stage can be taught beside an image: the lesion mask of a case, or its outcome (with a name after a colon)."""
+
+TRAIN_ON = ("labelled", "partial", "all", "lesion_free")
+"""``labelled``: cases with a complete mask; ``partial``: complete or incomplete masks; ``all``: also cases without;
+``lesion_free``: what lies outside every mask."""
+
 _INPUT = re.compile(r"(pet:suv|ct:hu|hint:[a-z_]+)(@[1-9][0-9]*)?")
 _ID = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _NEEDS = re.compile(r"seeds|reference:[a-z_]+")
+
+
+def _plain(value: Any, where: str) -> Any:
+    if value is None or isinstance(value, (bool, int, str, Use)) or (isinstance(value, float) and isfinite(value)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(v, where) for v in value)
+    raise LymphoscopeError("USE-E-VALUE", f"setting {where} is {value!r}, which a recipe cannot hold")
+
+
+def _known(kind: str, word: str, words: Iterable[str]) -> None:
+    choices = dict.fromkeys(words)
+    if word not in choices:
+        raise unknown_name(kind, word, choices)
+
+
+def _require(true: bool, what: str) -> None:
+    if not true:
+        raise LymphoscopeError("USE-E-VALUE", what)
 
 
 @dataclass(frozen=True)
@@ -64,21 +90,95 @@ def use(name: str, /, **params: Any) -> Use:
 
 
 @dataclass(frozen=True)
+class Learn:
+    """How a stage is trained. Every word has a default, so an entry says only what differs.
+
+    Attributes:
+        net: Backbone, from the shelf of networks: images in, features of several levels out.
+        heads: What is made of the features; each adds named outputs.
+        loss: What is minimised; `sum` adds several.
+        supervision: Who owns a training step, and with it any further network, teacher or memory.
+        sampler: What a training example is: patches, slices, whole volumes, candidates.
+        batch: Examples a step.
+        scale: How voxels become numbers of order one.
+        grid: Where the stage works: the grid of its first input, or a spacing.
+        augment: What may happen to an example, in order.
+        optimizer: What moves the weights.
+        rate: How the learning rate runs over the training.
+        steps: Training steps when neither steps nor minutes are asked for.
+        infer: How a whole image is predicted.
+        target: ``lesions``, ``outcome:NAME``, or an image to be made, such as ``pet:suv``.
+        train_on: One of `TRAIN_ON`.
+        plan: Rules that choose size, depth and batch from the data and the machine.
+    """
+
+    net: Use
+    heads: tuple[Use, ...] = (Use("segment"),)
+    loss: Use = Use("sum", {"terms": (Use("dice"), Use("ce"))})
+    supervision: Use = Use("supervised")
+    sampler: Use = Use("patches", {"size": 96, "positive": 0.5})
+    batch: int = 2
+    scale: Use = Use("windows", {"suv": (0.0, 30.0), "hu": (-150.0, 250.0)})
+    grid: Use = Use("native")
+    augment: tuple[Use, ...] = (Use("flip"), Use("affine"), Use("intensity"))
+    optimizer: Use = Use("adamw", {"rate": 1e-3, "decay": 1e-5})
+    rate: Use = Use("cosine", {"warm_up": 0.05})
+    steps: int = 3000
+    infer: Use = Use("sliding", {"overlap": 0.5})
+    target: str = "lesions"
+    train_on: str = "labelled"
+    plan: Use = Use("fit_data")
+
+    def __post_init__(self) -> None:
+        """Refuse a target or a choice of cases that means nothing.
+
+        Raises:
+            LymphoscopeError: ``USE-E-NAME`` or ``USE-E-VALUE``.
+        """
+        _known("choice of training cases", self.train_on, TRAIN_ON)
+        if not _INPUT.fullmatch(self.target):
+            _known("training target", self.target.partition(":")[0], TARGETS)
+        _require(self.batch >= 1 and self.steps >= 1, "batch and steps are at least 1")
+        _require(bool(self.heads), "a network without a head makes nothing")
+
+
+@dataclass(frozen=True)
 class Stage:
-    """One step of a recipe.
+    """One step of a recipe: a rule that is applied, or a network that is trained.
 
     Attributes:
         id: Its name within the recipe; later stages read what it makes by this name.
         reads: Inputs: ``pet:suv``, ``ct:hu``, either with ``@1`` for an earlier scan, ``hint:…`` for a reader's mark,
             or the id of an earlier stage.
-        rule: What it does.
+        rule: What it does, where nothing is learnt.
         makes: ``mask``, ``map``, ``boxes``, ``scores`` or ``risk``.
+        learn: How it is trained, where something is.
     """
 
     id: str
     reads: tuple[str, ...]
-    rule: Use
+    rule: Use | None = None
     makes: str = "mask"
+    learn: Learn | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a stage that does two things or nothing.
+
+        Raises:
+            LymphoscopeError: ``USE-E-VALUE``.
+        """
+        _require((self.rule is None) != (self.learn is None), f"stage {self.id!r} has one of rule and learn")
+
+    @property
+    def trained(self) -> Learn:
+        """How it is trained.
+
+        Raises:
+            LymphoscopeError: ``USE-E-VALUE`` where it is a rule.
+        """
+        if self.learn is None:
+            raise LymphoscopeError("USE-E-VALUE", f"stage {self.id!r} is a rule: nothing in it is trained")
+        return self.learn
 
 
 @dataclass(frozen=True)
@@ -89,10 +189,10 @@ class Recipe:
         id: Method id, as printed beside every number it makes.
         title: What it is, in a few words.
         stages: What is done, in order; the last stage, or `fuse` over all of them, gives the result.
-        threshold: The criterion in words.
-        default_use: What it is for.
         paper: Where it comes from.
         status: One of `STATUSES`.
+        threshold: The criterion of a rule in words.
+        default_use: What it is for.
         differs: How this differs from the paper, or what in it is ours; empty only where nothing does.
         licence: Licence of what was taken over from others; empty where nothing was.
         needs: What it cannot do without: ``seeds`` (lesion regions to start from), ``reference:liver`` or the like.
@@ -103,10 +203,10 @@ class Recipe:
     id: str
     title: str
     stages: tuple[Stage, ...]
-    threshold: str
-    default_use: str
     paper: str
     status: str
+    threshold: str = ""
+    default_use: str = ""
     differs: str = ""
     licence: str = ""
     needs: tuple[str, ...] = ()
@@ -136,8 +236,14 @@ class Recipe:
 
     @property
     def uses(self) -> tuple[Use, ...]:
-        """Everything it takes from shelves, in order: rules, fuse, post."""
-        return (*(stage.rule for stage in self.stages), *([self.fuse] if self.fuse else []), *self.post)
+        """Every rule it takes from the shelf, in order: of stages, fuse, post."""
+        rules = (stage.rule for stage in self.stages if stage.rule)
+        return (*rules, *([self.fuse] if self.fuse else []), *self.post)
+
+    @property
+    def learnt(self) -> tuple[Stage, ...]:
+        """The stages that are trained, in order."""
+        return tuple(stage for stage in self.stages if stage.learn)
 
 
 def as_record(recipe: Recipe) -> dict[str, Any]:
@@ -187,7 +293,7 @@ def from_json(text: str) -> Recipe:
 def _record(value: Any) -> Any:
     if isinstance(value, Use):
         return {"use": value.name, **{key: _record(v) for key, v in value.params.items()}}
-    if isinstance(value, (Recipe, Stage)):
+    if isinstance(value, (Recipe, Stage, Learn)):
         found = {f.name: getattr(value, f.name) for f in fields(value)}
         defaults = {f.name: f.default for f in fields(value)}
         return {key: _record(v) for key, v in found.items() if v != defaults[key]}
@@ -199,12 +305,21 @@ def _record(value: Any) -> Any:
 def _stage(record: Any) -> Stage:
     _require(isinstance(record, Mapping), "a stage is not an object")
     given = dict(record)
-    if "rule" in given:
+    if given.get("rule") is not None:
         given["rule"] = _use(given["rule"])
+    if given.get("learn") is not None:
+        given["learn"] = _learn(given["learn"])
     if "reads" in given:
         given["reads"] = tuple(map(str, _list(given["reads"], "reads")))
     stage: Stage = _made(Stage, given, f"stage {given.get('id', '')}".strip())
     return stage
+
+
+def _learn(record: Any) -> Learn:
+    _require(isinstance(record, Mapping), "learn is not an object")
+    given = {word: _read(value) for word, value in record.items()}
+    learn: Learn = _made(Learn, given, "learn")
+    return learn
 
 
 def _list(value: Any, where: str) -> list[Any]:
@@ -233,22 +348,3 @@ def _made(kind: Any, given: Mapping[str, Any], where: str) -> Any:
     except TypeError:
         missing = ", ".join(name for name in words if name not in given)
         raise LymphoscopeError("USE-E-VALUE", f"{where} lacks words; not given: {missing}") from None
-
-
-def _plain(value: Any, where: str) -> Any:
-    if value is None or isinstance(value, (bool, int, str, Use)) or (isinstance(value, float) and isfinite(value)):
-        return value
-    if isinstance(value, (list, tuple)):
-        return tuple(_plain(v, where) for v in value)
-    raise LymphoscopeError("USE-E-VALUE", f"setting {where} is {value!r}, which a recipe cannot hold")
-
-
-def _known(kind: str, word: str, words: Iterable[str]) -> None:
-    choices = dict.fromkeys(words)
-    if word not in choices:
-        raise unknown_name(kind, word, choices)
-
-
-def _require(true: bool, what: str) -> None:
-    if not true:
-        raise LymphoscopeError("USE-E-VALUE", what)

@@ -1,0 +1,1 @@
+"""Numbers from pairs: a prediction beside its reference."""

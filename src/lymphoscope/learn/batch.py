@@ -1,0 +1,34 @@
+"""What a training step sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+IGNORE = -1
+"""Label of a voxel that nobody marked: it has no part in any loss."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Examples of one training step.
+
+    Attributes:
+        images: Channels of the stage's inputs in their order, scaled: (batch, channels, *space), float.
+        labels: 0 background, 1 … lesion classes, `IGNORE` where unknown: (batch, 1, *space), int64; None without masks.
+        targets: Further things to learn by name, such as ``outcome:progression`` (batch,) or ``pet:suv``.
+        cases: Case id of each example.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+    targets: Mapping[str, Tensor] = field(default_factory=dict)
+    cases: tuple[str, ...] = ()
+
+    def to(self, device: str) -> Batch:
+        """The same batch on a device."""
+        labels = None if self.labels is None else self.labels.to(device)
+        targets = {name: target.to(device) for name, target in self.targets.items()}
+        return replace(self, images=self.images.to(device), labels=labels, targets=targets)

@@ -1,0 +1,1 @@
+"""Networks by part: backbones and heads. Only torch is known here."""

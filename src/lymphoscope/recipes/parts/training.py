@@ -1,0 +1,82 @@
+"""What a training is made of beside network, loss and augmentation."""
+
+from lymphoscope.core.registry import Shelf
+
+SUPERVISIONS = Shelf("supervision")
+SAMPLERS = Shelf("sampler")
+SCALES = Shelf("scale")
+GRIDS = Shelf("grid")
+OPTIMIZERS = Shelf("optimizer")
+RATES = Shelf("rate")
+INFERENCES = Shelf("inference")
+PLANS = Shelf("plan")
+
+SUPERVISIONS.put("supervised", "lymphoscope.learn.supervision:Supervised", params={})
+
+SAMPLERS.put(
+    "patches",
+    "lymphoscope.learn.sampling:Patches",
+    params={
+        "size": "side of a patch in voxels, one number or (z, y, x)",
+        "positive": "share of patches centred on a lesion voxel; every lesion of a case is as likely as any other",
+    },
+)
+SAMPLERS.put(
+    "slices",
+    "lymphoscope.learn.sampling:Slices",
+    params={
+        "axis": "0 axial, 1 coronal, 2 sagittal",
+        "size": "side of a slice in pixels, one number or two",
+        "positive": "share of slices with a lesion voxel",
+        "thick": "neighbouring slices given as channels; 1 for none",
+    },
+)
+
+SCALES.put(
+    "windows",
+    "lymphoscope.learn.scaling:windows",
+    params={"suv": "SUV of 0 and of 1", "hu": "HU of 0 and of 1"},
+)
+SCALES.put(
+    "nnunet",
+    "lymphoscope.learn.scaling:nnunet",
+    params={
+        "hu_range": "percentiles 0.5 and 99.5 of CT inside lesions of the training set",
+        "hu_mean": "mean of CT inside lesions of the training set",
+        "hu_sd": "standard deviation of the same",
+    },
+)
+
+GRIDS.put("native", "lymphoscope.learn.grids:native", params={})
+GRIDS.put("spacing", "lymphoscope.learn.grids:spacing", params={"mm": "voxel size (z, y, x), mm"})
+
+OPTIMIZERS.put("adamw", "lymphoscope.learn.optimizing:adamw", params={"rate": "learning rate", "decay": "weight decay"})
+OPTIMIZERS.put(
+    "sgd",
+    "lymphoscope.learn.optimizing:sgd",
+    params={"rate": "learning rate", "decay": "weight decay", "momentum": "Nesterov momentum"},
+)
+OPTIMIZERS.put(
+    "rmsprop",
+    "lymphoscope.learn.optimizing:rmsprop",
+    params={"rate": "learning rate", "decay": "weight decay", "momentum": "momentum", "rho": "smoothing", "eps": "ε"},
+)
+
+RATES.put("cosine", "lymphoscope.learn.optimizing:cosine", params={"warm_up": "share of the training that warms up"})
+RATES.put("polynomial", "lymphoscope.learn.optimizing:polynomial", params={"power": "exponent"})
+RATES.put("constant", "lymphoscope.learn.optimizing:constant", params={})
+
+INFERENCES.put(
+    "sliding",
+    "lymphoscope.learn.infer:Sliding",
+    params={
+        "overlap": "of neighbouring windows, share of their side",
+        "mirror": "axes to mirror, as in zyx; empty for none",
+        "blend": "gaussian or constant",
+    },
+)
+INFERENCES.put("slicewise", "lymphoscope.learn.infer:Slicewise", params={"mirror": "axes to mirror; empty for none"})
+
+PLANS.put("fit_data", "lymphoscope.recipes.planning:fit_data", params={})
+PLANS.put("nnunet", "lymphoscope.recipes.planning:nnunet", params={"memory_gb": "device memory planned for"})
+PLANS.put("as_given", "lymphoscope.recipes.planning:as_given", params={})
