@@ -25,6 +25,7 @@ FAMILIES = {
     "RAD": "Texture",
     "D5PS": "Five-point scale",
     "OUT": "DICOM objects",
+    "DATA": "Data sets",
     "NODE": "The DICOM node",
     "USE": "Use",
     "RUN": "Lymphoscope itself",

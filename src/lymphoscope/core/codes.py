@@ -171,11 +171,44 @@ _CODES = {
     "OUT-E-GRID": Code("what was measured does not lie on the PET's slices", fix="Measure the series itself."),
     "OUT-E-OBJECT": Code("a DICOM object could not be built", fix="Please report the code and what is in it."),
     "OUT-E-SOURCE": Code("the PET's header lacks what an object must take over", fix="Export the original series."),
+    # data sets
+    "DATA-E-LAYOUT": Code(
+        "the folder is not a data set", fix="Give a folder with nnU-Net's dataset.json, or one of case folders."
+    ),
+    "DATA-E-CHANNEL": Code("a channel of the data set is unknown", fix="Name the channels CT and PET in dataset.json."),
+    "DATA-E-EMPTY": Code("the data set has no case", fix="Put images into imagesTr, or give a folder of case folders."),
+    "DATA-E-MISSING": Code("a file of a case is missing", fix="Add the file, or take the case out."),
+    "DATA-E-DUPLICATE": Code("two cases have one id", fix="Rename one of them."),
+    "DATA-E-GRID": Code("files of a case lie on different grids", fix="Bring them to the PET's grid first."),
+    "DATA-E-TABLE": Code("a table beside the data set is not usable", fix="Correct patients.csv or outcome.csv."),
+    "DATA-E-SPLIT": Code("the folds cannot be used", fix="Correct splits_final.json and patients.csv, or remove them."),
+    "DATA-E-LABELS": Code("labels of masks and data set disagree", fix="Correct the mask, or labels in dataset.json."),
+    # de-identification
+    "DEID-E-KEY": Code("the crosswalk cannot be used", fix="Set its mode to 0700, its key's to 0600, or give another."),
+    "DEID-E-NOTHING": Code("nothing of the study may stay", fix="See left-out.csv in the crosswalk for the reasons."),
+    "DEID-E-LEAK": Code("an identifier would have stayed", fix="Please report the element; nothing was written."),
+    "DEID-E-KIND": Code("files that are not DICOM are not de-identified", fix="Give the DICOM they were made from."),
+    "DEID-W-OBJECT": Code("objects that are no images, masks or contours were left out", "They may name the patient."),
+    "DEID-W-BURNEDIN": Code(
+        "images that may show text were left out", "They are missing.", "Take SECONDARY images with --secondary."
+    ),
+    "DEID-W-UNREADABLE": Code("files that cannot be read were left out", "They are missing."),
+    "DEID-W-TEXT": Code("texts lost words that are on no list", "They say less.", "Add harmless words with --words."),
+    "DEID-W-NONUMBER": Code("the headers name no patient", "Studies of one patient become several patients."),
     # node
     "NODE-E-LISTEN": Code("the node cannot listen at its address", fix="Free the port, or give another in [listen]."),
     "NODE-E-LOCKED": Code("another node has the folder", fix="Stop it, or give another folder in [node]."),
     "NODE-E-WORK": Code("runs of a study broke down", fix="See the reason in the log; a restart tries it again."),
     "NODE-E-SEND": Code("a destination refuses a result", fix="See its answer in the log; a restart tries it again."),
+    # reading
+    "READ-E-CASE": Code("the folder is no case that can be read", fix="Measure the study with `lymphoscope run`."),
+    "READ-E-CHANGED": Code(
+        "a case folder was changed by something else", fix="Restore the folder, or measure the study again."
+    ),
+    "READ-E-ACT": Code("a correction that makes no sense here", fix="Nothing was changed."),
+    "READ-E-REGION": Code("a region that is not there", fix="Nothing was changed. Load the version again."),
+    "READ-E-BELOW": Code("a correction that would take nothing", fix="Nothing was changed."),
+    "READ-E-TAKEN": Code("a place that belongs to a region already", fix="Nothing was changed."),
     # use and run
     "USE-E-NAME": Code("unknown name"),
     "USE-E-VALUE": Code("a setting is out of range"),
