@@ -173,6 +173,19 @@ def test_other_modalities(clinic, modality) -> None:
     assert error.code == "IO-E-NOPET" and f"1 {modality}" in str(error)
 
 
+@pytest.mark.parametrize("word", ["DOE^JANE", "DOE", "PT\\DOE"])
+def test_a_modality_that_is_none_is_not_repeated(clinic, word) -> None:
+    clinic.pet(edit=lambda d, n: setattr(d, "Modality", word))
+    assert "1 unknown" in str(clinic.refusal())
+    assert [s.modality for s in clinic.series()] == [""]
+
+
+def test_a_position_that_is_none_is_not_repeated(clinic) -> None:
+    clinic.pet(edit=lambda d, n: setattr(d, "PatientPosition", "DOE"))
+    (said,) = [m.text for m in clinic.load().messages if m.code == "IO-W-POSITION"]
+    assert "no known word" in said
+
+
 def test_pet_mr_is_read_as_pet_alone(clinic) -> None:
     """H 10, 11."""
     clinic.pet()

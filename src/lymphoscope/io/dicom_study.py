@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,9 @@ _SCANNER = {
     "scatter_correction": "ScatterCorrectionMethod",
     "attenuation_correction": "AttenuationCorrectionMethod",
 }
+
+
+_POSITION = re.compile(r"(HF|FF|LF|RF|AF|PF)(S|P|DR|DL)")
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,8 @@ def _note_series(told: Told, pet: Series, notes: Notes) -> None:
         notes.add("IO-W-ENDS", what, pet.name, tags=("(0054,0081)",))
     position = pet.first.text("PatientPosition")
     if position not in ("HFS", ""):
-        notes.add("IO-W-POSITION", f"patient position is {position[:4]}", pet.name, tags=("(0018,5100)",))
+        said = position if _POSITION.fullmatch(position) else "no known word"
+        notes.add("IO-W-POSITION", f"patient position is {said}", pet.name, tags=("(0018,5100)",))
 
 
 def _note_no_ct(series: Sequence[Series], notes: Notes) -> None:

@@ -25,6 +25,13 @@ _NEUTRAL = re.compile(
     r"(im|img|image|i|slice|ct|pt|pet|mr|file|z|1-)?[-_ ]?\d{1,6}(\.(dcm|ima|img|nii|nii\.gz))?", re.I
 )
 _BINARY = {"US", "SS", "UL", "SL", "FL", "FD", "US or SS"}
+_MODALITIES = """
+ANN AR AS ASMT AU BDUS BI BMD CD CF CFM CP CR CS CT CTPROTOCOL DD DF DG DM DMS DOC DS DX EC ECG EEG EMG EOG EPS ES FA
+FID FS FUNDUS GM HC HD IO IOL IVOCT IVUS KER KO LEN LP LS M3D MA MG MR MS NEARIR NM OAM OCT OP OPM OPR OPT OPTBSV
+OPTENF OPV OSS OT PA PLAN POS PR PT PX REG RESP RF RG RTDOSE RTIMAGE RTINTENT RTPLAN RTRAD RTRECORD RTSEGANN RTSTRUCT
+RWV SEG SM SMR SR SRF ST STAIN TEXTUREMAP TG US VA VF VL XA XAPROTOCOL XC
+"""
+"""Defined terms of Modality (0008,0060), DICOM PS3.3 C.7.3.1.1.1, retired ones too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +111,12 @@ class Header:
                     waiting += list(element.value) if element.VR == "SQ" else []
                 except Exception:  # reading goes on whatever one element is
                     warnings.warn("an element cannot be decoded", UserWarning, stacklevel=1)
+
+    @property
+    def modality(self) -> str:
+        """Modality (0008,0060) where it is one that DICOM has, otherwise empty: garbled, it can hold a name."""
+        said = self.text("Modality")
+        return said if said in _MODALITIES.split() else ""
 
     @property
     def syntax(self) -> str:

@@ -72,8 +72,10 @@ class Series:
 
     @cached_property
     def modality(self) -> str:
-        """Modality (0008,0060), or what the SOP class says."""
-        return self.first.text("Modality") or _MODALITY_OF_CLASS.get(self.first.text("SOPClassUID"), "")
+        """Modality (0008,0060), or what the SOP class says where it is empty; empty for a word that is none."""
+        if self.first.text("Modality"):
+            return self.first.modality
+        return _MODALITY_OF_CLASS.get(self.first.text("SOPClassUID"), "")
 
     @property
     def number(self) -> int | None:

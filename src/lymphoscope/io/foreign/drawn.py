@@ -85,7 +85,7 @@ def _dicom(path: Path, pet: Volume, notes: Notes) -> tuple[str, tuple[Region, ..
         raise LymphoscopeError("IO-E-MASK", "the mask file is neither DICOM nor NIfTI, or is damaged")
     kind = header.text("SOPClassUID")
     if kind not in (RTStructureSetStorage, SegmentationStorage, LABEL_MAP_STORAGE):
-        what = f"the mask file is a DICOM object of modality {header.text('Modality')[:8] or 'unknown'}"
+        what = f"the mask file is a DICOM object of modality {header.modality or 'unknown'}"
         raise LymphoscopeError("IO-E-MASK", what)
     dataset = _whole(path, header)
     if kind == RTStructureSetStorage:
