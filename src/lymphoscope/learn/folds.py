@@ -85,7 +85,7 @@ def made(entries: Sequence[Entry], count: int = 5, seed: int = NNUNET_SEED, by: 
     if not 2 <= count <= len(patients):
         raise LymphoscopeError("USE-E-VALUE", f"{len(patients)} patients cannot be divided into {count} folds")
     order = np.arange(len(patients))
-    np.random.RandomState(seed).shuffle(order)  # noqa: NPY002 - the generator that nnU-Net's folds come from
+    np.random.RandomState(seed).shuffle(order)
     shuffled = [patients[n] for n in order]
     parts = _dealt(shuffled, entries, count, by) if by else [part.tolist() for part in np.array_split(shuffled, count)]
     result = []
