@@ -3,14 +3,13 @@
 ``python benchmarks/node_load.py [--studies 200] [--kills 50] [--senders 4] [--runs 2]`` prints Markdown tables. It
 needs the extra ``node``. Phase 1 sends all studies by several senders at once and waits until the archive has every
 result: throughput, latency, memory. Phase 2 kills the node at random moments while a tenth as many studies (at least
-10) go through, and counts the answers. ``--messages N`` sends N wrong messages between.
+10) go through, and counts the answers. Wrong messages are sent by ``fuzz.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import itertools
 import json
 import os
@@ -35,10 +34,6 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, AllStoragePresentationContexts, evt
-from pynetdicom.dimse_messages import C_STORE_RQ
-from pynetdicom.dimse_primitives import C_STORE
-from pynetdicom.dsutils import encode
-from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import PositronEmissionTomographyImageStorage
 
 from lymphoscope.app.node.extra import at_once
@@ -85,22 +80,26 @@ class Archive:
 class Node:
     """A node in a process of its own."""
 
-    def __init__(self, folder: Path, archive: Archive, runs: int) -> None:
+    def __init__(self, folder: Path, archive: Archive, runs: int, quiet_s: float = QUIET_S) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self.log, self._config = folder / "node.log", folder / "node.toml"
+        self.log, self.errors, self._config = folder / "node.log", folder / "node.err", folder / "node.toml"
         self._config.write_text(
             f'[node]\nfolder = "{folder / "node"}"\nlog = "{self.log}"\n'
             f'[listen]\ncallers = ["SENDER"]\nport = {self.port}\n'
-            f"[study]\nquiet_s = {QUIET_S}\ncomplete_s = {QUIET_S}\n[work]\nruns = {runs}\n"
+            f"[study]\nquiet_s = {quiet_s}\ncomplete_s = {quiet_s}\n[work]\nruns = {runs}\n"
             f'[[send]]\nname = "archive"\ntitle = "ARCHIVE"\nport = {archive.port}\nretry_s = 0.5\n'
         )
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         words = [sys.executable, "-c", "from lymphoscope.app.cli import main; main()", "node", str(self._config)]
-        self.process = subprocess.Popen(words)
+        with self.errors.open("ab") as errors:
+            self.process = subprocess.Popen(words, stderr=errors)
+
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def end(self, number: signal.Signals) -> None:
         assert self.process is not None
@@ -195,12 +194,12 @@ def load(folder: Path, studies: int, senders: int, runs: int) -> None:
     archive = Archive().open()
     node = Node(folder, archive, runs)
     node.start()
-    _until(node.listening, 60)
+    until(node.listening, 60)
     began = time.time()
     sending = Senders(node.port, iter(range(studies)), senders)
     memory: list[tuple[float, float, float]] = []
     received_s = 0.0
-    while len(node.lines("answered")) < studies or _unsent(node):
+    while sending.busy or len(_finished(node)) < studies or _owed(node):
         memory.append((time.time() - began, *node.memory_mb()))
         received_s = received_s if not sending.busy and received_s else time.time() - began
         time.sleep(1.0)
@@ -211,10 +210,16 @@ def load(folder: Path, studies: int, senders: int, runs: int) -> None:
     _show_memory(memory)
 
 
-def _unsent(node: Node) -> bool:
-    """True while a result is not confirmed; by the queue, since a kill can come between its note and its log line."""
+_OWED = """SELECT
+    (SELECT COUNT(*) FROM parcel WHERE state <> 'sent') +
+    (SELECT COUNT(*) FROM study WHERE serial >
+        (SELECT COALESCE(MAX(serial), -1) FROM version WHERE version.study = key AND state = 'done'))"""
+
+
+def _owed(node: Node) -> bool:
+    """True while a study is not worked as it is now, or a result not confirmed; by the queue, which a kill leaves."""
     with contextlib.closing(sqlite3.connect(f"file:{node.log.parent}/node/node.db?mode=ro", uri=True)) as base:
-        return bool(base.execute("SELECT COUNT(*) FROM parcel WHERE state <> 'sent'").fetchone()[0])
+        return bool(base.execute(_OWED).fetchone()[0])
 
 
 def _show_load(node: Node, sending: Senders, facts: tuple, archive: Archive) -> None:
@@ -229,8 +234,10 @@ def _show_load(node: Node, sending: Senders, facts: tuple, archive: Archive) -> 
     print(
         f"| instances received | {sending.instances} in {received_s:.0f} s ({sending.instances / received_s:.0f}/s) |"
     )
-    print(f"| studies answered | {len(per_study)} of {studies}, each once: {len(answered) == studies} |")
-    print(f"| versions made | {len(node.lines('answered'))} |")
+    print(f"| studies answered | {len(per_study)} of {studies} |")
+    print(
+        f"| versions of a study | {dict(Counter(Counter(line['study'] for line in node.lines('answered')).values()))} |"
+    )
     print(f"| statuses | {dict(Counter(line['status'] for line in answered.values()))} |")
     print(f"| results in the archive | {len(archive.got)}, distinct {len(set(archive.got))} |")
     print(f"| time from first byte to last result | {total_s:.0f} s |")
@@ -257,7 +264,7 @@ def kills(folder: Path, count: int, runs: int, seed: int) -> None:
     rng, archive = random.Random(seed), Archive().open()
     node = Node(folder, archive, runs)
     node.start()
-    _until(node.listening, 60)
+    until(node.listening, 60)
     enough = threading.Event()
     numbers = itertools.takewhile(lambda number: number < 1005 or not enough.is_set(), _paced(1000, enough))
     sending = Senders(node.port, numbers, 2)
@@ -265,19 +272,19 @@ def kills(folder: Path, count: int, runs: int, seed: int) -> None:
     for number in range(count):
         if number % 4 == 3:  # sending is soon over: every fourth kill is aimed at it
             answered = len(node.lines("answered"))
-            _until(lambda n=answered: len(node.lines("answered")) > n or not node.lines("stored"), 300)
+            until(lambda n=answered: len(node.lines("answered")) > n or not node.lines("stored"), 300)
             time.sleep(rng.uniform(0.0, 0.4))
         else:
             time.sleep(rng.uniform(0.0, 6.0))
         moments[_under_way(node)] += 1
         node.end(signal.SIGKILL)
         node.start()
-        _until(node.listening, 60)
+        until(node.listening, 60)
     enough.set()
     for thread in sending.threads:
         thread.join()
     studies = len(sending.taken)
-    _until(lambda: len(_finished(node)) >= studies and not _unsent(node), 1200)
+    until(lambda: len(_finished(node)) >= studies and not _owed(node), 1200)
     node.end(signal.SIGTERM)
     _show_kills(node, archive, studies, moments)
 
@@ -325,91 +332,7 @@ def _show_kills(node: Node, archive: Archive, studies: int, moments: Counter[str
     print(f"| results offered again after a kill | {len(archive.got) - len(set(archive.got))} |")
 
 
-def messages(folder: Path, count: int, seed: int) -> None:
-    """Phase 3: wrong bytes where a request or an image is expected; the node must go on and stay as large as it is."""
-    rng = random.Random(seed)
-    node = Node(folder, Archive().open(), 1)
-    node.start()
-    _until(node.listening, 60)
-    request, image_bytes = _request(node), _message(study(0)[0])
-    held = node.held()
-    before, began, unanswered = 0.0, time.time(), 0
-    for number in range(count):
-        if number == count // 10:
-            before = node.memory_mb()[0]
-        in_image = number % 2 == 1
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", node.port), 5) as wire:
-            wire.sendall(request if in_image else _mutated(request, rng))
-            if in_image and wire.recv(4096)[:1] == b"\x02":
-                wire.sendall(_mutated(image_bytes, rng))
-        if number % 500 == 0:
-            unanswered += not _eventually(lambda: store(node.port, study(0)[:1]))
-    seconds = time.time() - began
-    alive = _eventually(lambda: store(node.port, study(0)))
-    time.sleep(5.0)
-    after, (threads, handles) = node.memory_mb()[0], node.held()
-    node.end(signal.SIGTERM)
-    events = Counter(line["event"] for line in node.lines("failed", "thread-failed", "too-large", "not-understood"))
-    print(f"\n{count} mutated messages\n\n| what | value |\n|---|---|")
-    print(f"| time | {seconds:.0f} s |\n| a good image between them was taken | always: {not unanswered and alive} |")
-    print(f"| memory after a tenth, and at the end | {before:.0f} MB, {after:.0f} MB |")
-    print(
-        f"| threads and open files at the start; at the end | {held}; {(threads, handles)} |\n| log | {dict(events)} |"
-    )
-
-
-def _mutated(good: bytes, rng: random.Random) -> bytes:
-    """Bytes changed, cut, doubled or left out."""
-    bad = bytearray(good)
-    for _ in range(rng.randrange(1, 10)):
-        at = rng.randrange(min(len(bad), 700))  # headers and lengths are at the front
-        kind = rng.randrange(4)
-        if kind < 2:
-            bad[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
-        elif kind == 2:
-            del bad[at : at + rng.randrange(1, 9)]
-        else:
-            bad[at:at] = rng.randbytes(rng.randrange(1, 9))
-    return bytes(bad if rng.randrange(4) else bad[: rng.randrange(1, len(bad))])
-
-
-def _request(node: Node) -> bytes:
-    """An A-ASSOCIATE-RQ to the node, taken off the wire."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        entity = AE(ae_title="SENDER")
-        entity.acse_timeout = 0.2
-        entity.add_requested_context(PositronEmissionTomographyImageStorage, ExplicitVRLittleEndian)
-        entity.associate("127.0.0.1", server.getsockname()[1], ae_title="LYMPHOSCOPE")
-        with server.accept()[0] as wire:
-            heard = wire.recv(65536)
-    return heard[: 6 + int.from_bytes(heard[2:6], "big")]
-
-
-def _message(dataset: Dataset) -> bytes:
-    """A C-STORE request with its image, as PDUs."""
-    request = C_STORE()
-    request.MessageID, request.Priority = 1, 2
-    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = dataset.SOPClassUID, dataset.SOPInstanceUID
-    request.DataSet = io.BytesIO(encode(dataset, False, True) or b"")
-    message, whole = C_STORE_RQ(), b""
-    message.primitive_to_message(request)
-    for piece in message.encode_msg(1, 16382):
-        pdu = P_DATA_TF()
-        pdu.from_primitive(piece)
-        whole += pdu.encode()
-    return whole
-
-
-def _eventually(true: Any, seconds: float = 60.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if true():
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def _until(true: Any, seconds: float) -> None:
+def until(true: Any, seconds: float) -> None:
     end = time.monotonic() + seconds
     while not true():
         if time.monotonic() > end:
@@ -422,19 +345,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--messages", type=int, default=0, help="mutated messages to send")
     parser.add_argument("--senders", type=int, default=4)
     parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; quiet for {QUIET_S:g} s")
     with tempfile.TemporaryDirectory() as scratch:
-        for name in ("load", "messages", "kill"):
+        for name in ("load", "kill"):
             (Path(scratch) / name).mkdir()
         if given.studies:
             load(Path(scratch) / "load", given.studies, given.senders, given.runs)
-        if given.messages:
-            messages(Path(scratch) / "messages", given.messages, given.seed)
         if given.kills:
             kills(Path(scratch) / "kill", given.kills, given.runs, given.seed)
 
