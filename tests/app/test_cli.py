@@ -130,6 +130,26 @@ def test_json_is_alone_on_stdout_and_is_the_record(say, pipeline: Pipeline, tmp_
     assert said.json == json.loads(canonical_json(pipeline.does()))
 
 
+@pytest.mark.parametrize("words", [(), ("--quiet",), ("--json",)])
+def test_what_was_not_written_is_told_once_a_reason(say, pipeline: Pipeline, tmp_path: Path, words) -> None:
+    left_out = {
+        "seg.dcm": {"code": "OUT-E-OBJECT", "why": "building it failed (ValueError)"},
+        "sr.dcm": {"code": "OUT-E-OBJECT", "why": "the segmentation that it would refer to is not there"},
+        "mip.dcm": {"code": "OUT-E-SOURCE", "why": "SOPInstanceUID is missing in 2 of 9 slices"},
+        "report.dcm": {"code": "OUT-E-SOURCE", "why": "SOPInstanceUID is missing in 2 of 9 slices"},
+        "suv.dcm": {"code": "IO-I-NODICOM", "why": "it was not asked for"},
+    }
+    (tmp_path / "case").mkdir()
+    (tmp_path / "case" / "run.json").write_text(json.dumps({"left_out": left_out}))
+    said = say("run", "study", "-o", tmp_path / "case", *words)
+    assert said.status == 0
+    told = [" ".join(line.split()) for line in said.err.splitlines()]
+    assert len(told) == 3
+    assert told[0].startswith("OUT-E-OBJECT: seg.dcm was not written: building it failed (ValueError).")
+    assert "sr.dcm was not written" in told[1]
+    assert told[2].startswith("OUT-E-SOURCE: mip.dcm, report.dcm were not written: SOPInstanceUID is missing in 2 of 9")
+
+
 def test_quiet_says_where_the_report_is(say, pipeline: Pipeline, tmp_path: Path) -> None:
     said = say("run", "study", "-o", tmp_path / "case", "--quiet")
     assert said.out.strip() == str(tmp_path / "case" / "report.html") and said.err == ""

@@ -42,6 +42,12 @@ def test_units_stand_in_the_heads(known: Record) -> None:
     assert len(set(head)) == len(head)
 
 
+def test_no_cell_is_a_structure(known: Record) -> None:
+    rows = read(table(known))
+    assert not [name for row in rows for name, text in row.items() if text.startswith(("{", "["))]
+    assert "page_1" not in rows[0]
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [

@@ -194,7 +194,7 @@ def _numbered(mask: LesionMask, regions: list[int]) -> LesionMask:
 
 def _report(case: _Case) -> Made:
     if case.record["lesions"] and "seg.dcm" not in case.made:
-        raise _NotMadeError("the segmentation that it would refer to is not there")
+        raise LymphoscopeError("OUT-E-OBJECT", "the segmentation that it would refer to is not there")
     return measurement_report(case.making, case.record, case.made.get("seg.dcm"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from lymphoscope.app import show
 from lymphoscope.app.show import Manner
+from lymphoscope.core.codes import CODES
 
 REPORT = "report.html"
 MOST_LESIONS = 12
@@ -30,6 +32,7 @@ def result(record: Mapping[str, Any], folder: Path, manner: Manner) -> None:
         show.as_canonical(record)
     if record["status"] == "refused":
         _messages([record["refusal"]], show.err())
+    _not_written(folder, show.err())
     if manner.as_json:
         return
     console = show.out()
@@ -50,6 +53,22 @@ def _messages(messages: Iterable[Mapping[str, Any]], console: Console) -> None:
         code, _, rest = message["text"].partition(":")
         effect = f" {message['effect']}" if message.get("effect") else ""
         console.print(f"[{_STYLE[message['severity']]}]{code}[/]{escape(':' + rest + effect)}", soft_wrap=True)
+
+
+def _not_written(folder: Path, console: Console) -> None:
+    """Say which results should be there and are not, each reason once; the run's provenance has it, not its record."""
+    try:
+        left_out = json.loads((folder / "run.json").read_bytes())["left_out"]
+    except (OSError, ValueError, KeyError):
+        return
+    names: dict[tuple[str, str], list[str]] = {}
+    for name, reason in left_out.items():
+        if "-E-" in reason["code"]:
+            names.setdefault((reason["code"], reason["why"]), []).append(name)
+    for (code, why), files in names.items():
+        was = "was" if len(files) == 1 else "were"
+        text = f": {', '.join(files)} {was} not written: {why}. {CODES[code].fix}".rstrip()
+        console.print(f"[{_STYLE['error']}]{code}[/]{escape(text)}", soft_wrap=True)
 
 
 def _numbers(record: Mapping[str, Any], console: Console) -> None:

@@ -17,6 +17,7 @@ _NOT_A_COLUMN = {
     "word",
     "glyph",
     "lesion",
+    "page_1",
     "region",
     "tracking_uid",
     "region_code",
