@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import lcm
 
 from torch import Tensor, nn
 
@@ -29,9 +30,18 @@ class Backbone(nn.Module):
         """Features, finest first."""
         raise NotImplementedError
 
-    def describe(self, widths: Sequence[int], strides: Sequence[Sequence[int]], context: int = 0) -> None:
-        """Say what comes out: called once by every backbone when it is made."""
+    def describe(
+        self, widths: Sequence[int], strides: Sequence[Sequence[int]], context: int = 0, multiple: int = 1
+    ) -> None:
+        """Say what comes out: called once by every backbone when it is made.
+
+        Args:
+            widths: Channels of each level.
+            strides: Cumulative stride of each level.
+            context: Voxels on each side that level 0 has not.
+            multiple: What the side of an input must be a multiple of beside the strides.
+        """
         self.widths = tuple(widths)
         self.strides = tuple(tuple(stride) for stride in strides)
-        self.multiple = tuple(max(axis) for axis in zip(*self.strides, strict=True))
+        self.multiple = tuple(lcm(multiple, *axis) for axis in zip(*self.strides, strict=True))
         self.context = context
