@@ -3,5 +3,169 @@
 from lymphoscope.core.registry import Shelf
 
 LOSSES = Shelf("loss")
-"""Builders ``(**params) -> lymphoscope.learn.losses.Loss``. Fact ``of``: ``labels`` for a loss of logits and labels of
-one size, ``outputs`` for one of all outputs of a network and the whole batch."""
+"""Builders ``(**params) -> lymphoscope.learn.losses.loss.Loss``. Fact ``of``: ``labels`` for a loss of logits and
+labels of one size, ``outputs`` for one of all outputs of a network and the whole batch, ``either`` for one that is what
+its terms are. Fact ``formula``: what is computed, for the reference page; ``source``: where it was published."""
+
+_LABELS = "labels"
+_OUTPUTS = "outputs"
+
+LOSSES.put(
+    "ce",
+    "lymphoscope.learn.losses.voxel:CrossEntropy",
+    of=_LABELS,
+    formula="−mean log p of the true class",
+    source="Ronneberger et al., MICCAI 2015",
+    params={},
+)
+LOSSES.put(
+    "weighted_ce",
+    "lymphoscope.learn.losses.voxel:WeightedCrossEntropy",
+    of=_LABELS,
+    formula="cross-entropy with class weights N / (K n_c), n_c counted in the batch",
+    source="Wu et al., Front. Immunol. 2025",
+    params={"weights": "one a class, instead of counting", "limits": "smallest and largest weight that is counted"},
+)
+LOSSES.put(
+    "focal",
+    "lymphoscope.learn.losses.voxel:Focal",
+    of=_LABELS,
+    formula="−mean α (1 − p)^γ log p of the true class",
+    source="Lin et al., ICCV 2017",
+    params={"gamma": "how much easy voxels are held down", "alpha": "factor, one number or one a class"},
+)
+LOSSES.put(
+    "bce",
+    "lymphoscope.learn.losses.voxel:BinaryCrossEntropy",
+    of=_LABELS,
+    formula="−mean over lesion classes and voxels of g log p + (1 − g) log(1 − p)",
+    source="Zhou et al., DLMIA 2018",
+    params={},
+)
+LOSSES.put(
+    "cosine_sine",
+    "lymphoscope.learn.losses.voxel:CosineSine",
+    of=_LABELS,
+    formula="−mean of g cos^γ(πp/2) log p + (1 − g) sin^γ(πp/2) log(1 − p)",
+    source="after Xu et al., DiSegNet 2021: the formula is ours, from the stated property",
+    params={"gamma": "exponent", "plain": "true for mean g cos(πp/2) + (1 − g) sin(πp/2), for comparison"},
+)
+LOSSES.put(
+    "border_ce",
+    "lymphoscope.learn.losses.border:BorderCrossEntropy",
+    of=_LABELS,
+    formula="mean of w CE, w = w_c + w₀ exp(−(d₁ + d₂)² / 2σ²) between lesions, d₁ and d₂ to the two nearest ones",
+    source="Ronneberger et al., MICCAI 2015",
+    params={"height": "w₀", "sigma": "σ, voxels", "limits": "smallest and largest class weight w_c"},
+)
+_OVERLAP = {
+    "background": "true to count the background as a class",
+    "batchwise": "true to take the examples of a batch as one image",
+    "smooth": "added above and below",
+}
+LOSSES.put(
+    "dice",
+    "lymphoscope.learn.losses.region:Dice",
+    of=_LABELS,
+    formula="1 − (2 Σpg + s) / (Σp + Σg + s), mean over classes",
+    source="Milletari et al., 3DV 2016",
+    params={"squared": "true for Σp² and Σg² below", **_OVERLAP},
+)
+LOSSES.put(
+    "tversky",
+    "lymphoscope.learn.losses.region:Tversky",
+    of=_LABELS,
+    formula="1 − (TP + s/2) / (TP + α FP + β FN + s/2), soft sums",
+    source="Salehi et al., MLMI 2017",
+    params={"alpha": "weight of false positives", "beta": "weight of false negatives", **_OVERLAP},
+)
+LOSSES.put(
+    "class_balanced_dice",
+    "lymphoscope.learn.losses.region:ClassBalancedDice",
+    of=_LABELS,
+    formula="Σ w_c (1 − (2 Σpg + s) / (Σp + Σg + s)) / C, w_c ∝ (1 − β) / (1 − β^n_c)",
+    source="after Liu et al.; effective number of Cui et al., CVPR 2019",
+    params={
+        "beta": "0 for equal weights, towards 1 for inverse frequency",
+        "counts": "voxels a class in the training set, instead of counting in the batch",
+        "batchwise": "true to take the examples of a batch as one image",
+        "smooth": "added above and below",
+    },
+)
+LOSSES.put(
+    "structure",
+    "lymphoscope.learn.losses.region:Structure",
+    of=_LABELS,
+    formula="Σw BCE / Σw + 2 (1 − (Σwpg + 1) / (Σw(p + g − pg) + 1)), w = 1 + 5 |mean of g in a window − g|",
+    source="Wei et al., AAAI 2020",
+    params={"window": "side of the window, voxels, odd", "overlap": "factor of the second term"},
+)
+LOSSES.put(
+    "boundary",
+    "lymphoscope.learn.losses.boundary:Boundary",
+    of=_LABELS,
+    formula="kervadec: mean p φ_G, φ_G signed distance, below 0 inside; "
+    "bidirectional: mean |∇p| D_∂G + mean ∂g D_∂P; distances in voxels",
+    source="Kervadec et al., MIDL 2019; Wu et al., Front. Immunol. 2025, equation 4",
+    params={"form": "kervadec or bidirectional"},
+)
+LOSSES.put(
+    "prior_shift",
+    "lymphoscope.learn.losses.prior_shift:PriorShift",
+    of=_LABELS,
+    formula="λ₁ Σ_c mean of −(e_c − q)^γ log q over q < e_c, plus λ₂ Σ_c (e_c − mean q)²; q of the true class",
+    source="after Wang et al., PSR-Net 2022: the formulas are ours",
+    params={
+        "classes": "of the network, background included",
+        "gamma": "exponent",
+        "start": "expected confidence e_c before training",
+        "weights": "λ₁ and λ₂",
+    },
+)
+LOSSES.put(
+    "sum",
+    "lymphoscope.learn.losses.loss:Sum",
+    of="either",
+    formula="Σ w_i L_i",
+    source="",
+    params={"terms": "the losses", "weights": "one a term; 1 each when not given"},
+    inner={"terms": "loss"},
+)
+LOSSES.put(
+    "ramp",
+    "lymphoscope.learn.losses.loss:Ramp",
+    of="either",
+    formula="w L, w running straight from start to end over the first share of the training",
+    source="Kervadec et al., MIDL 2019",
+    params={
+        "loss": "the loss",
+        "start": "weight at the first step",
+        "end": "weight from the end of the ramp on",
+        "until": "share of the training at which the ramp ends",
+    },
+    inner={"loss": "loss"},
+)
+LOSSES.put(
+    "deep",
+    "lymphoscope.learn.losses.outputs:Deep",
+    of=_OUTPUTS,
+    formula="Σ w_i L(logits_i, labels at their size); labels shrink so that a lesion of one voxel stays",
+    source="Lee et al., AISTATS 2015; weights of Isensee et al., Nat. Methods 2021",
+    params={
+        "loss": "the loss at each level",
+        "weights": "one a level, finest first; when not given 1, ½, ¼ …, the coarsest 0, divided by their sum",
+    },
+    inner={"loss": "loss"},
+)
+LOSSES.put(
+    "outcome_ce",
+    "lymphoscope.learn.losses.outputs:OutcomeCrossEntropy",
+    of=_OUTPUTS,
+    formula="−mean of w_y log p_y, p = Σ a_i softmax(risk_i), cases without outcome left out",
+    source="Liu et al. 2022",
+    params={
+        "target": "name of the outcome; when not given the only one of the batch",
+        "levels": "a_i, one for each output of the risk head; equal when not given",
+        "weights": "w of outcome 0 and of outcome 1; 1 when not given",
+    },
+)

@@ -1,0 +1,190 @@
+"""Losses that compare whole regions by their overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.learn.batch import IGNORE
+from lymphoscope.learn.losses.known import class_counts, lesions, one_versus_rest
+from lymphoscope.learn.losses.loss import Loss
+
+
+class Sums(NamedTuple):
+    """Soft sums of each image and class, each (batch or 1, classes).
+
+    Attributes:
+        both: Σ p g.
+        predicted: Σ p, or Σ p².
+        true: Σ g.
+    """
+
+    both: Tensor
+    predicted: Tensor
+    true: Tensor
+
+
+def soft_sums(logits: Tensor, labels: Tensor, background: bool, squared: bool, batchwise: bool) -> Sums:
+    """Add up probabilities and labels over known voxels, in fp32."""
+    inside = lesions(labels, logits.shape[1], background)
+    p = functional.softmax(logits.float(), 1)[:, logits.shape[1] - inside.shape[1] :]
+    p = torch.where(labels != IGNORE, p, 0.0)
+    sums = [(p * inside), p * p if squared else p, inside]
+    both, predicted, true = (part.flatten(2).sum(2, dtype=torch.float32) for part in sums)
+    found = Sums(both, predicted, true)
+    return Sums(*(part.sum(0, keepdim=True) for part in found)) if batchwise else found
+
+
+class Dice(Loss):
+    """1 − (2 Σpg + s) / (Σp + Σg + s), mean over images and classes.
+
+    An image without lesion in which nothing is predicted costs 0; with anything predicted it costs nearly 1.
+
+    Args:
+        squared: True for Σp² and Σg² below (V-Net).
+        background: True to count the background as a class.
+        batchwise: True to take the examples of a batch as one image.
+        smooth: s.
+
+    Reference:
+        Milletari et al., 3DV 2016; Wu et al., Front. Immunol. 2025, equation 2.
+    """
+
+    def __init__(
+        self, squared: bool = False, background: bool = False, batchwise: bool = False, smooth: float = 1e-5
+    ) -> None:
+        super().__init__()
+        self.squared, self.background, self.batchwise, self.smooth = squared, background, batchwise, smooth
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The mean over images and classes."""
+        both, predicted, true = soft_sums(logits, labels, self.background, self.squared, self.batchwise)
+        return (1 - (2 * both + self.smooth) / (predicted + true + self.smooth)).mean()
+
+
+class Tversky(Loss):
+    """1 − (TP + s/2) / (TP + α FP + β FN + s/2), mean over images and classes; Dice where α = β = ½.
+
+    Args:
+        alpha: Weight of false positives.
+        beta: Weight of false negatives.
+        background: True to count the background as a class.
+        batchwise: True to take the examples of a batch as one image.
+        smooth: s.
+
+    Reference:
+        Salehi et al., MLMI 2017.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.3,
+        beta: float = 0.7,
+        background: bool = False,
+        batchwise: bool = False,
+        smooth: float = 1e-5,
+    ) -> None:
+        super().__init__()
+        self.alpha, self.beta, self.background, self.batchwise = alpha, beta, background, batchwise
+        self.smooth = smooth
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The mean over images and classes."""
+        both, predicted, true = soft_sums(logits, labels, self.background, False, self.batchwise)
+        wrong = self.alpha * (predicted - both) + self.beta * (true - both)
+        return (1 - (both + self.smooth / 2) / (both + wrong + self.smooth / 2)).mean()
+
+
+class ClassBalancedDice(Loss):
+    """Dice of all classes, background included, each weighted by the inverse of its effective number of voxels.
+
+    A class that is absent has no weight; the weights of the others add up to the number of classes. Where β is small
+    for the counts, effective numbers are all 1 / (1 − β) and the weights equal: 0.99 is so at thousands of voxels.
+
+    Args:
+        beta: 0 for equal weights, towards 1 for inverse frequency.
+        counts: Voxels of each class in the training set; counted in the batch when not given.
+        batchwise: True to take the examples of a batch as one image.
+        smooth: s.
+
+    Reference:
+        After Liu et al. (class-balanced Dice loss); Cui et al., CVPR 2019.
+    """
+
+    def __init__(
+        self,
+        beta: float = 0.9999,
+        counts: Sequence[float] | None = None,
+        batchwise: bool = True,
+        smooth: float = 1e-6,
+    ) -> None:
+        super().__init__()
+        if not 0 <= beta < 1:
+            raise LymphoscopeError("USE-E-VALUE", f"beta of class_balanced_dice is {beta}, but lies in [0, 1)")
+        self.beta, self.counts, self.batchwise, self.smooth = beta, counts, batchwise, smooth
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The weighted mean over classes."""
+        counts = (
+            class_counts(labels, logits.shape[1])
+            if self.counts is None
+            else torch.tensor(self.counts, dtype=torch.float64, device=logits.device)
+        )
+        both, predicted, true = soft_sums(logits, labels, True, False, self.batchwise)
+        dice = (2 * both + self.smooth) / (predicted + true + self.smooth)
+        return ((1 - dice) * effective_weights(counts, self.beta).float()).mean()
+
+
+def effective_weights(counts: Tensor, beta: float) -> Tensor:
+    """C / E_c over the sum of 1 / E of all C classes, E = (1 − βⁿ) / (1 − β); 0 for a class without voxel."""
+    # 1 − βⁿ as −expm1(n log β): for β close to 1 the difference has no digits left
+    effective = -torch.expm1(counts * log(beta)) / (1 - beta) if beta else (counts > 0).to(counts)
+    inverse = torch.where(counts > 0, 1 / effective.clamp(min=1e-300), 0.0)
+    return inverse * len(counts) / inverse.sum().clamp(min=1e-300)
+
+
+class Structure(Loss):
+    """Cross-entropy and overlap, both weighted where a voxel differs from what surrounds it.
+
+    Args:
+        window: Side of the window, voxels, odd.
+        overlap: Factor of the overlap term.
+
+    Reference:
+        Wei et al., F3Net, AAAI 2020.
+    """
+
+    def __init__(self, window: int = 31, overlap: float = 2.0) -> None:
+        super().__init__()
+        if window % 2 == 0:
+            raise LymphoscopeError("USE-E-VALUE", f"the window of the structure loss is {window}, but must be odd")
+        self.window, self.overlap = window, overlap
+
+    def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The mean over images and lesion classes."""
+        inside, outside = one_versus_rest(logits)
+        lesion = lesions(labels, logits.shape[1])
+        g = lesion.float()
+        weight = torch.where(labels != IGNORE, 1 + 5 * (_window_mean(g, self.window) - g).abs(), 0.0)
+        wrong = weight * -torch.where(lesion, inside, outside)
+        p = inside.exp()
+        both, either, wrong, weighed = (
+            part.flatten(2).sum(2) for part in (weight * p * g, weight * (p + g - p * g), wrong, weight)
+        )
+        entropy = wrong / weighed.clamp(min=1.0)
+        return (entropy + self.overlap * (1 - (both + 1) / (either + 1))).mean()
+
+
+def _window_mean(image: Tensor, side: int) -> Tensor:
+    """Mean over a window, 0 beyond the image, one axis after the other."""
+    pool = functional.avg_pool2d if image.ndim == 4 else functional.avg_pool3d
+    image = functional.pad(image, [side // 2] * 2 * (image.ndim - 2))
+    for axis in range(image.ndim - 2):
+        image = pool(image, [side if a == axis else 1 for a in range(image.ndim - 2)], stride=1)
+    return image
