@@ -67,3 +67,14 @@ def clinic(chest: Callable[..., tuple[Volume, Volume]], tmp_path: Path) -> Calla
         return tmp_path / name
 
     return write
+
+
+@pytest.fixture(scope="session")
+def read_case(chest: Callable[..., tuple[Volume, Volume]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The case folder of the chest, measured once: to be copied, not changed."""
+    from lymphoscope.app.pipeline import run  # noqa: PLC0415 - slow to load, and few tests ask
+
+    folder = tmp_path_factory.mktemp("read")
+    pet, ct = chest()
+    write_study(folder / "study", pet, ct)
+    return run(folder / "study", folder / "case", dicom=False).folder

@@ -70,8 +70,8 @@ def _finding(number: int, measures: Measures, segmentation: Segmentation) -> Fin
     region = segmentation.candidate_of(number)
     decision = segmentation.decision_of(region)
     settled = "drawn" if decision.rule == DRAWN else "ai-only"
-    status = "doubtful" if decision.doubtful else settled
-    return Finding(number, region, measures, status, why=decision.why if decision.doubtful else "")
+    status = "doubtful" if decision.doubtful else "confirmed" if decision.read else settled
+    return Finding(number, region, measures, status, decision.site, decision.why if decision.doubtful else "")
 
 
 def _doubts(segmentation: Segmentation) -> tuple[Message, ...]:

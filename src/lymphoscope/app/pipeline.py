@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lymphoscope import __version__
+from lymphoscope.app import again
 from lymphoscope.app.drawn import segment_drawn
 from lymphoscope.app.measure import measure
 from lymphoscope.app.objects import dicom_objects, tracked
@@ -125,7 +126,8 @@ def _measured(
     identity = study.identity if settings.identify else None
     contents = _documents(found, draw(report, found), identity)
     contents |= _images(report)
-    contents["study.json"] = canonical_json({name: found[name] for name in ("input", "series", "suv")})
+    known = {name: found[name] for name in ("input", "series", "suv")} | {"again": again.facts(report)}
+    contents["study.json"] = canonical_json(known)
     progress("write objects", 0, 1)
     objects = dicom_objects(source, settings, report, found, contents)
     contents |= objects.files
@@ -184,6 +186,7 @@ def _images(report: Report) -> dict[str, bytes]:
         "pet.nii.gz": study.pet,
         "lesions.nii.gz": segmentation.lesions,
         "removed.nii.gz": LesionMask(removed, candidates.geometry, "removed"),
+        again.ORGANS_FILE: again.organ_bits(segmentation),
     }
     if study.ct is not None:
         images["ct.nii.gz"] = study.ct

@@ -185,7 +185,7 @@ _CODES = {
     "DATA-E-LABELS": Code("labels of masks and data set disagree", fix="Correct the mask, or labels in dataset.json."),
     # de-identification
     "DEID-E-KEY": Code("the crosswalk cannot be used", fix="Set its mode to 0700, its key's to 0600, or give another."),
-    "DEID-E-NOTHING": Code("nothing of the study may stay", fix="See left-out.csv in the crosswalk for the reasons."),
+    "DEID-E-NOTHING": Code("nothing of the study may stay", fix="See what its codes say; --secondary takes resampled images."),
     "DEID-E-LEAK": Code("an identifier would have stayed", fix="Please report the element; nothing was written."),
     "DEID-E-KIND": Code("files that are not DICOM are not de-identified", fix="Give the DICOM they were made from."),
     "DEID-W-OBJECT": Code("objects that are no images, masks or contours were left out", "They may name the patient."),
@@ -195,6 +195,14 @@ _CODES = {
     "DEID-W-UNREADABLE": Code("files that cannot be read were left out", "They are missing."),
     "DEID-W-TEXT": Code("texts lost words that are on no list", "They say less.", "Add harmless words with --words."),
     "DEID-W-NONUMBER": Code("the headers name no patient", "Studies of one patient become several patients."),
+    # evaluation
+    "EVAL-E-PAIR": Code(
+        "predictions and references do not pair up", fix="Give folders that hold the same cases under the same names."
+    ),
+    "EVAL-E-PROBABILITY": Code("a probability map is not one", fix="Give values between 0 and 1."),
+    "EVAL-E-GROUP": Code("the table of patients cannot be used", fix="Give a CSV with the columns case and patient."),
+    "EVAL-E-SUMMARY": Code("a result to compare cannot be read", fix="Evaluate the predictions again."),
+    "EVAL-E-CASES": Code("systems were not evaluated on the same cases", fix="Evaluate all of them on the same cases."),
     # node
     "NODE-E-LISTEN": Code("the node cannot listen at its address", fix="Free the port, or give another in [listen]."),
     "NODE-E-LOCKED": Code("another node has the folder", fix="Stop it, or give another folder in [node]."),
@@ -208,6 +216,11 @@ _CODES = {
     "READ-E-ACT": Code("a correction that makes no sense here", fix="Nothing was changed."),
     "READ-E-REGION": Code("a region that is not there", fix="Nothing was changed. Load the version again."),
     "READ-E-BELOW": Code("a correction that would take nothing", fix="Nothing was changed."),
+    "READ-E-STALE": Code("somebody changed the version in the meantime", fix="Nothing was changed. Load it again."),
+    "READ-E-VERSION": Code("a version that is not there", fix="Load the case again."),
+    "READ-E-SIGNED": Code("a signed version never changes", fix="Reopen it as a new version, with a reason."),
+    "READ-E-SIGN": Code("a version cannot be signed as it is"),
+    "READ-W-UNSEEN": Code("counted lesions were never displayed to the reader", "They are not confirmed."),
     "READ-E-TAKEN": Code("a place that belongs to a region already", fix="Nothing was changed."),
     # use and run
     "USE-E-NAME": Code("unknown name"),

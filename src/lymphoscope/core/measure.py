@@ -97,6 +97,9 @@ class Decision:
         rule: Name of the rule.
         why: The reason in words for a reader.
         actor: ``rules``, ``organ-map``, ``network`` or a reader's name.
+        read: True where a reader decided.
+        site: Site in words as the reader named it, or empty.
+        nodal: True nodal, False extranodal, None not said.
     """
 
     region: int
@@ -109,6 +112,9 @@ class Decision:
     rule: str
     why: str
     actor: str = "rules"
+    read: bool = False
+    site: str = ""
+    nodal: bool | None = None
 
     @property
     def counted(self) -> bool:

@@ -14,6 +14,9 @@ from lymphoscope.image.crop import Box, bounding_box
 Labels = NDArray[np.int32]
 
 _RANK = {6: 1, 18: 2, 26: 3}
+CONNECTIVITIES = tuple(_RANK)
+"""What may be called connected: faces, edges, corners."""
+
 VOLUME_TOLERANCE_ML = 1e-6
 
 

@@ -23,6 +23,7 @@ CASE_FILES = (
     "ct.nii.gz",
     "lesions.nii.gz",
     "removed.nii.gz",
+    "organs.nii.gz",
     "report.json",
     "report.html",
     "report.pdf",

@@ -137,7 +137,7 @@ def _lesion(finding: Finding, decision: Decision | None, limits: Mapping[str, Se
         "region": finding.region,
         "tracking_uid": None,
         "region_code": None,
-        "nodal": None,
+        "nodal": decision.nodal if decision is not None else None,
         "centroid_lps_mm": [centroid[name] for name in _CENTROID] if len(centroid) == 3 else None,
         "site": finding.site or None,
         "status": status,

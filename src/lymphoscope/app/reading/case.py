@@ -1,0 +1,250 @@
+"""A case that is read: its versions, each an immutable parent and a log, kept in the case folder itself.
+
+``reading/v1.jsonl`` is the log of version 1 and ``reading/v1/`` what was written when it was signed. The folder makes
+the case one that no later run replaces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from lymphoscope import __version__
+from lymphoscope.app.again import Kept, read_again
+from lymphoscope.app.reading import chain
+from lymphoscope.app.reading.history import History
+from lymphoscope.app.reading.numbers import preselected, start_of
+from lymphoscope.app.reading.scene import Scene
+from lymphoscope.app.references import References
+from lymphoscope.core.body import DEFAULT_LEAN_MASS
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.reading import Reading, Voxels
+from lymphoscope.io.atomic import writing
+
+READING = "reading"
+_VERSION = re.compile(r"v([1-9][0-9]{0,3})")
+
+
+def now() -> str:
+    """The time, UTC, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Version:
+    """One version: what it began from, and everything that was done since.
+
+    Args:
+        case: The case.
+        name: Its name, such as ``v1``.
+        start: The reading that it began from.
+        events: Its log.
+    """
+
+    def __init__(self, case: ReadCase, name: str, start: Reading, events: list[dict[str, Any]]) -> None:
+        self.case, self.name = case, name
+        self.history = History(case.scene, start)
+        self.events: list[dict[str, Any]] = []
+        for event in events:
+            self._replay(event)
+
+    @property
+    def begin(self) -> Mapping[str, Any]:
+        """Who began it, when, from which version, and why."""
+        return self.events[0]
+
+    @property
+    def author(self) -> str:
+        """Login of who reads."""
+        return str(self.begin["by"])
+
+    @property
+    def tip(self) -> str:
+        """Hash of the last event: what a writer must have seen."""
+        return str(self.events[-1]["hash"])
+
+    @property
+    def signature(self) -> Mapping[str, Any] | None:
+        """The signing event, or None for a draft."""
+        return self.events[-1] if self.events[-1]["kind"] == "sign" else None
+
+    @property
+    def now(self) -> Reading:
+        """The regions as they stand."""
+        return self.history.now
+
+    @property
+    def seen(self) -> set[int]:
+        """Regions that were displayed to the reader."""
+        return {n for e in self.events if e["kind"] == "seen" for n in e["regions"]}
+
+    def figures(self, reading: Reading) -> dict[str, Any]:
+        """Hash, TMTV and number of lesions, for before and after in the log."""
+        voxel_ml = self.case.kept.study.pet.geometry.voxel_ml
+        count = sum(r.counted for r in reading)
+        return {"head": reading.head, "tmtv_ml": reading.counted_voxels * voxel_ml, "n": count}
+
+    def do(self, op: str, act: Mapping[str, Any], by: str, expected: str, client: Mapping[str, Any]) -> dict[str, Any]:
+        """Do an act, ``undo`` or ``redo``, and have it in the log.
+
+        Args:
+            op: Its name.
+            act: As `Act.as_record`; empty for undo and redo.
+            by: Login of the reader.
+            expected: `tip` that the reader saw.
+            client: What the page says of it: its own ``id`` of the act, its time.
+
+        Returns:
+            The event. An act whose ``id`` is in the log already is not done twice: its event is given again.
+
+        Raises:
+            LymphoscopeError: ``READ-E-STALE``, ``READ-E-SIGNED``, and those of `apply`.
+        """
+        for event in self.events:
+            if event["kind"] == "act" and client.get("id") and event["client"].get("id") == client["id"]:
+                return event
+        self._require_writable(expected)
+        after = self.history.after(op, act, by)
+        said = {"op": op, "act": dict(act), "client": dict(client)}
+        figures = {"was": self.figures(self.now), "is": self.figures(after)}
+        return self.write({"kind": "act", "by": by, **said, **figures}, expected, after)
+
+    def write(self, event: Mapping[str, Any], expected: str, after: Reading | None = None) -> dict[str, Any]:
+        """Append an event.
+
+        Raises:
+            LymphoscopeError: ``READ-E-STALE``, ``READ-E-SIGNED``, ``IO-E-WRITE``.
+        """
+        self._require_writable(expected)
+        written = chain.append(self.case.log(self.name), {**event, "when": now()}, expected)
+        if after is not None:
+            self.history.take(event["op"], after)
+        self.events.append(written)
+        return written
+
+    def _require_writable(self, expected: str) -> None:
+        if self.signature is not None:
+            raise LymphoscopeError("READ-E-SIGNED", f"version {self.name} is signed")
+        if expected != self.tip:
+            raise LymphoscopeError("READ-E-STALE", "the version was changed in the meantime")
+
+    def _replay(self, event: dict[str, Any]) -> None:
+        if event["kind"] == "act":
+            after = self.history.after(event["op"], event["act"], event["by"])
+            if after.head != event["is"]["head"]:
+                raise LymphoscopeError("READ-E-CHANGED", f"event {event['number']} gives another mask than it did")
+            self.history.take(event["op"], after)
+        self.events.append(event)
+
+
+class ReadCase:
+    """A case folder with its versions.
+
+    Args:
+        folder: The case folder.
+
+    Raises:
+        LymphoscopeError: ``READ-E-CASE``, ``READ-E-CHANGED``, ``IO-E-NIFTI``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.kept: Kept = read_again(folder)
+        self._versions: dict[str, Version] = {}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the case's ``report.json``, which holds the hashes of its masks."""
+        return hashlib.sha256((self.folder / "report.json").read_bytes()).hexdigest()
+
+    @cached_property
+    def start(self) -> Reading:
+        """The regions as the rules left them."""
+        return start_of(self.kept)
+
+    @cached_property
+    def preselected(self) -> Voxels:
+        """Voxels of those regions."""
+        return preselected(self.start)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """What acts rest on."""
+        study, segmentation = self.kept.study, self.kept.segmentation
+        levels = References.beside(study.pet, segmentation).levels
+        lean = study.suv.multipliers.get(DEFAULT_LEAN_MASS)
+        return Scene(study.pet, segmentation.organs, levels, segmentation.connectivity, lean)
+
+    def log(self, name: str) -> Path:
+        """Log file of a version.
+
+        Raises:
+            LymphoscopeError: ``READ-E-VERSION`` for what is no version's name.
+        """
+        if not _VERSION.fullmatch(name):
+            raise LymphoscopeError("READ-E-VERSION", "there is no such version")
+        return self.folder / READING / f"{name}.jsonl"
+
+    def names(self) -> list[str]:
+        """Names of the versions, in order."""
+        return version_names(self.folder)
+
+    def version(self, name: str) -> Version:
+        """A version, replayed from its log.
+
+        Raises:
+            LymphoscopeError: ``READ-E-VERSION`` where there is none, ``READ-E-CHANGED`` where case or log are not what
+                they were.
+        """
+        events = chain.read(self.log(name))
+        if not events:
+            raise LymphoscopeError("READ-E-VERSION", "there is no such version")
+        known = self._versions.get(name)
+        if known is not None and known.tip == events[-1]["hash"]:
+            return known
+        begin = events[0]
+        if begin["case"] != self.digest:
+            raise LymphoscopeError("READ-E-CHANGED", "the case is not the one that this version began from")
+        start = self.version(begin["parent"]).now if begin["parent"] else self.start
+        if start.head != begin["is"]["head"]:
+            raise LymphoscopeError("READ-E-CHANGED", "the version began from another mask")
+        self._versions[name] = Version(self, name, start, events)
+        return self._versions[name]
+
+    def new(self, by: str, purpose: str = "read", parent: str = "", reason: str = "") -> Version:
+        """Begin a version.
+
+        Args:
+            by: Login of who will read.
+            purpose: ``read``, ``adjudicate`` or ``reopen``.
+            parent: Signed version to begin from; the case itself when empty.
+            reason: Why, for what is reopened.
+
+        Raises:
+            LymphoscopeError: ``READ-E-SIGN`` where the parent is not signed, or a reason is wanted and not given.
+        """
+        if parent and self.version(parent).signature is None:
+            raise LymphoscopeError("READ-E-SIGN", f"version {parent} is not signed", fix="Go on with it.")
+        if purpose == "reopen" and not (parent and reason.strip()):
+            raise LymphoscopeError("READ-E-SIGN", "a signed version is reopened with a reason", fix="Say why.")
+        start = self.version(parent).now if parent else self.start
+        with writing():
+            (self.folder / READING).mkdir(exist_ok=True)
+        numbers = [int(name[1:]) for name in self.names()]
+        name = f"v{max(numbers, default=0) + 1}"
+        voxel_ml = self.kept.study.pet.geometry.voxel_ml
+        figures = {"head": start.head, "tmtv_ml": start.counted_voxels * voxel_ml, "n": sum(r.counted for r in start)}
+        said = {"purpose": purpose, "parent": parent, "reason": reason, "case": self.digest, "is": figures}
+        event = {"kind": "begin", "by": by, "when": now(), "software": __version__, **said}
+        chain.append(self.log(name), event, chain.BEGINNING)
+        return self.version(name)
+
+
+def version_names(folder: Path) -> list[str]:
+    """Names of the versions of a case folder, in order."""
+    found = [match for path in (folder / READING).glob("v*.jsonl") if (match := _VERSION.fullmatch(path.stem))]
+    return [match[0] for match in sorted(found, key=lambda match: int(match[1]))]

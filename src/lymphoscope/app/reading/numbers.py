@@ -1,0 +1,108 @@
+"""A reading as a segmentation, and so all its numbers by the code that measures every other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from lymphoscope.app.again import Kept, decisions_of
+from lymphoscope.app.measure import measure
+from lymphoscope.app.objects import tracked
+from lymphoscope.core.measure import Report, Segmentation
+from lymphoscope.core.reading import Reading, Region, Voxels, voxel_set
+from lymphoscope.core.volume import LesionMask
+from lymphoscope.image.components import by_volume
+from lymphoscope.render.record import record
+
+_SAID = ("action", "stage", "organ", "overlap", "rule", "why", "actor", "read", "site", "nodal")
+
+
+def start_of(kept: Kept) -> Reading:
+    """The reading that a case begins with: its candidates as the rules left them."""
+    labels = kept.segmentation.candidates.labels
+    inside = np.flatnonzero(labels)
+    numbers = labels.reshape(-1)[inside]
+    regions = {}
+    for decision in kept.segmentation.decisions:
+        voxels = voxel_set(inside[numbers == decision.region])
+        if voxels.size:
+            said = {name: getattr(decision, name) for name in _SAID}
+            regions[decision.region] = Region(decision.region, voxels, **said)
+    last = max((d.region for d in kept.segmentation.decisions), default=0)
+    return Reading(kept.study.pet.geometry.shape, regions, last)
+
+
+def preselected(start: Reading) -> Voxels:
+    """Voxels of all regions that a case began with."""
+    return start.owned()
+
+
+def stages_of(reading: Reading, before: Voxels, voxel_ml: float) -> dict[str, float]:
+    """Volumes TMTV1–TMTV4, mL.
+
+    What was preselected counts in every stage before the one that removed it; what a reader added counts in stage 4.
+
+    Args:
+        reading: The regions.
+        before: Voxels that were preselected.
+        voxel_ml: Volume of a voxel, mL.
+
+    Reference:
+        Boellaard 2024, JNM 65:1343.
+    """
+    count = dict.fromkeys(range(1, 5), 0)
+    for region in reading:
+        old = np.intersect1d(region.voxels, before, assume_unique=True).size
+        for stage in count:
+            if region.counted:
+                count[stage] += region.voxels.size if stage == 4 else old
+            elif region.stage > stage:
+                count[stage] += old
+    return {f"TMTV{stage}": n * voxel_ml for stage, n in count.items()}
+
+
+def segmentation_of(kept: Kept, reading: Reading, before: Voxels) -> Segmentation:
+    """The reading as a segmentation of the case."""
+    grid = kept.study.pet.geometry
+    labels = reading.labels()
+    counted = np.zeros(reading.last + 1, bool)
+    counted[[r.number for r in reading if r.counted]] = True
+    candidates = LesionMask(labels, grid, "candidates")
+    said = [{"region": r.number, **{name: getattr(r, name) for name in _SAID}} for r in reading]
+    return replace(
+        kept.segmentation,
+        lesions=LesionMask(by_volume(np.where(counted[labels], labels, 0)), grid, kept.segmentation.method),
+        candidates=candidates,
+        decisions=decisions_of(candidates, kept.study.pet, said),
+        stages=stages_of(reading, before, grid.voxel_ml),
+        alternatives={},
+    )
+
+
+def report_of(kept: Kept, reading: Reading, before: Voxels) -> Report:
+    """Every number of a reading."""
+    return measure(kept.study, segmentation_of(kept, reading, before))
+
+
+def record_of(kept: Kept, report: Report, software: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:
+    """The result record of a reading: the case's own, with everything that a reading bears on made anew.
+
+    Args:
+        kept: The case.
+        report: The reading's numbers.
+        software: As for `record`.
+        reading: State, word, version and signature.
+    """
+    made = tracked_for(kept, record(report, software, kept.record["settings"]))
+    same = {name: kept.record[name] for name in ("input", "series", "suv", "audit", "settings", "settings_sha256")}
+    return {**made, **same, "reading": dict(reading)}
+
+
+def tracked_for(kept: Kept, made: Mapping[str, Any]) -> dict[str, Any]:
+    """The record with the UIDs by which the case's lesions are known: a lesion keeps its UID whatever is done to it."""
+    candidates = {**made["segmentation"], "candidates_sha256": kept.record["segmentation"]["candidates_sha256"]}
+    found = tracked({**made, "input": kept.record["input"], "segmentation": candidates})
+    return {**found, "segmentation": made["segmentation"]}

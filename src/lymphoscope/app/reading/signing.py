@@ -1,0 +1,161 @@
+"""Signing: the displayed mask becomes a version that never changes, with report and masks of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from lymphoscope import __version__
+from lymphoscope.app.again import Kept
+from lymphoscope.app.reading.case import READING, Version, now
+from lymphoscope.app.reading.numbers import record_of, report_of
+from lymphoscope.core.errors import LymphoscopeError, Message
+from lymphoscope.core.measure import Report
+from lymphoscope.core.reading import Reading
+from lymphoscope.core.volume import LesionMask
+from lymphoscope.io.case import canonical_json, write_case
+from lymphoscope.io.gzipped import gzipped
+from lymphoscope.io.nifti import to_nifti_bytes
+from lymphoscope.render.page import page
+from lymphoscope.render.paper import paper
+from lymphoscope.render.pictures import draw
+from lymphoscope.render.table import table
+
+MEANINGS = ("I performed this read", "I adjudicated these reads")
+SOFTWARE = {"name": "lymphoscope", "version": __version__, "git": None, "model_sha256": None}
+
+
+@dataclass(frozen=True)
+class Signature:
+    """What a reader signs with.
+
+    Attributes:
+        by: Login.
+        name: Name as printed.
+        meaning: One of `MEANINGS`.
+        head: Hash of the mask that was displayed.
+        impression: The reader's free text, or empty.
+        searched: The reader says to have searched the whole volume; wanted where nothing is counted.
+    """
+
+    by: str
+    name: str
+    meaning: str
+    head: str
+    impression: str = ""
+    searched: bool = False
+
+
+def sign(version: Version, signature: Signature, expected: str) -> dict[str, Any]:
+    """Sign a version: write its report and masks, then the signature into the log.
+
+    Args:
+        version: A draft.
+        signature: Who signs, what was displayed.
+        expected: `Version.tip` that the reader saw.
+
+    Returns:
+        The signing event, with the hash of every document.
+
+    Raises:
+        LymphoscopeError: ``READ-E-SIGN``, ``READ-E-SIGNED``, ``READ-E-STALE`` for another mask than the displayed
+            one, ``IO-E-WRITE``.
+    """
+    _require_signable(version, signature, expected)
+    when = now()
+    reading = confirmed(version)
+    unseen = [r.number for r in reading if r.counted and not r.read]
+    documents = _documents(version, reading, signature, when, unseen)
+    target = version.case.folder / READING / version.name
+    write_case(target, documents, force=True)
+    written = {
+        name: hashlib.sha256(gzipped(content) if name.endswith(".gz") else content).hexdigest()
+        for name, content in documents.items()
+    }
+    said = {"name": signature.name, "meaning": signature.meaning, "impression": signature.impression}
+    facts = {"signed": when, "is": version.figures(version.now), "unseen": unseen, "documents": written}
+    return version.write({"kind": "sign", "by": signature.by, **said, **facts}, expected)
+
+
+def _require_signable(version: Version, signature: Signature, expected: str) -> None:
+    if version.signature is not None:
+        raise LymphoscopeError("READ-E-SIGNED", f"version {version.name} is signed")
+    if signature.by != version.author:
+        raise LymphoscopeError("READ-E-SIGN", "only the reader of a version can sign it")
+    if signature.head != version.now.head or expected != version.tip:
+        raise LymphoscopeError("READ-E-STALE", "the mask displayed is not the mask of the version")
+    if signature.meaning not in MEANINGS:
+        raise LymphoscopeError("READ-E-SIGN", "the meaning of the signature is not one that is known")
+    if not any(r.counted for r in version.now) and not signature.searched:
+        raise LymphoscopeError("READ-E-SIGN", "nothing is counted", fix="Say that you searched the whole volume.")
+
+
+def confirmed(version: Version) -> Reading:
+    """The regions with all that the reader saw, and left as they are, marked as the reader's decision."""
+    seen = version.seen
+    return version.now.with_regions(*(replace(r, read=True) for r in version.now if r.number in seen))
+
+
+def draft_record(version: Version) -> dict[str, Any]:
+    """The record of a version as it stands, marked as a draft."""
+    case = version.case
+    report = report_of(case.kept, version.now, case.preselected)
+    return record_of(case.kept, report, SOFTWARE, reading_block(version))
+
+
+def reading_block(version: Version, signature: Signature | None = None, when: str = "") -> dict[str, Any]:
+    """What the record says about the reading."""
+    number, versions = int(version.name[1:]), len(version.case.names())
+    block: dict[str, Any] = {"version": number, "versions": versions, "parent": version.begin["parent"] or None}
+    if signature is None:
+        return {
+            **block,
+            "state": "draft",
+            "word": "READ, NOT SIGNED" if len(version.events) > 1 else "DRAFT – NOT READ",
+        }
+    line = f"Signed: {signature.name} · {when} · “{signature.meaning}”"
+    reason = f" · reopened: {version.begin['reason']}" if version.begin["purpose"] == "reopen" else ""
+    return {
+        **block,
+        "state": "signed",
+        "word": "SIGNED",
+        "signature": line + reason,
+        "impression": signature.impression,
+        "head": version.now.head,
+        "log": version.tip,
+    }
+
+
+def _documents(
+    version: Version, reading: Reading, signature: Signature, when: str, unseen: list[int]
+) -> dict[str, bytes]:
+    case = version.case
+    report = report_of(case.kept, reading, case.preselected)
+    if unseen:
+        names = ", ".join(f"L{n:02d}" for n in unseen[:6]) + (f" and {len(unseen) - 6} more" if len(unseen) > 6 else "")
+        warning = Message("READ-W-UNSEEN", f"{len(unseen)} counted lesions were never displayed: {names}")
+        report = replace(report, messages=(*report.messages, warning))
+    made = record_of(case.kept, report, SOFTWARE, reading_block(version, signature, when))
+    as_json = canonical_json(made)
+    digest, pictures = hashlib.sha256(as_json).hexdigest(), draw(report, made)
+    documents = {
+        "report.json": as_json,
+        "report.html": page(made, pictures, None, digest).encode(),
+        "report.pdf": paper(made, pictures, None, digest),
+        "report.csv": table(made).encode(),
+        **_masks(case.kept, report),
+    }
+    return documents | ({"mip.png": pictures.mip.png} if pictures.mip is not None else {})
+
+
+def _masks(kept: Kept, report: Report) -> Mapping[str, bytes]:
+    segmentation = report.segmentation
+    assert segmentation is not None
+    out = [d.region for d in segmentation.decisions if not d.counted]
+    labels = segmentation.candidates.labels
+    removed = LesionMask(np.where(np.isin(labels, out), labels, 0), kept.study.pet.geometry, "removed")
+    return {"lesions.nii.gz": to_nifti_bytes(segmentation.lesions), "removed.nii.gz": to_nifti_bytes(removed)}

@@ -1,0 +1,218 @@
+"""Versions: kept by their logs, one writer at a time, signed for good, reopened with a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lymphoscope.app.pipeline import run
+from lymphoscope.app.reading import chain
+from lymphoscope.app.reading.case import ReadCase, Version
+from lymphoscope.app.reading.signing import MEANINGS, Signature, draft_record, sign
+from lymphoscope.core.errors import LymphoscopeError
+
+
+@pytest.fixture
+def case(read_case: Path, tmp_path: Path) -> ReadCase:
+    return ReadCase(Path(shutil.copytree(read_case, tmp_path / "case")))
+
+
+def act(op: str, **words: Any) -> dict[str, Any]:
+    return {"op": op, "words": words, "reason": ""}
+
+
+def do(version: Version, op: str, **words: Any) -> dict[str, Any]:
+    return version.do(op, act(op, **words) if words else {}, version.author, version.tip, {})
+
+
+def signature(version: Version, **changes: Any) -> Signature:
+    return Signature(**{"by": version.author, "name": "A. Reader", "meaning": MEANINGS[0], "head": version.now.head}
+                     | changes)  # fmt: skip
+
+
+def code_of(call: Any) -> str:
+    with pytest.raises(LymphoscopeError) as error:
+        call()
+    return error.value.code
+
+
+def counted(version: Version) -> list[int]:
+    return [r.number for r in version.now if r.counted]
+
+
+def test_a_version_is_its_log(case: ReadCase) -> None:
+    version = case.new("ann")
+    first = counted(version)[0]
+    before = version.now.counted_voxels
+    event = do(version, "remove", regions=[first])
+    assert event["was"]["n"] - event["is"]["n"] == 1
+    do(version, "undo")
+    do(version, "redo")
+    again = ReadCase(case.folder).version("v1")
+    assert again.now.head == version.now.head
+    assert again.now.counted_voxels < before
+    assert [e["kind"] for e in again.events] == ["begin", "act", "act", "act"]
+
+
+def test_numbers_after_an_edit_are_those_of_the_mask(case: ReadCase) -> None:
+    version = case.new("ann")
+    first = counted(version)[0]
+    was = draft_record(version)
+    do(version, "remove", regions=[first], organ="spleen")
+    record = draft_record(version)
+    gone = version.now[first].voxels.size * case.kept.study.pet.geometry.voxel_ml
+    tmtv = {k["name"]: k["value"] for k in record["key_numbers"]}["TMTV"]
+    assert tmtv == pytest.approx(version.now.counted_voxels * case.kept.study.pet.geometry.voxel_ml)
+    stages = {s["stage"]: s["tmtv_ml"] for s in record["segmentation"]["stages"]}
+    assert stages["TMTV1"] == pytest.approx(tmtv + gone)
+    assert stages["TMTV2"] == pytest.approx(tmtv)
+    do(version, "undo")
+    back = draft_record(version)
+    assert back["lesions"] == was["lesions"], "all measures come back, SUVpeak among them"
+    assert back["patient"] == was["patient"]
+
+
+def test_two_readers_begin_from_the_same_and_do_not_meet(case: ReadCase) -> None:
+    one, two = case.new("ann"), case.new("ben")
+    do(one, "remove", regions=[counted(one)[0]])
+    assert (one.name, two.name) == ("v1", "v2")
+    assert two.now.head == case.start.head
+
+
+def test_a_stale_tab_changes_nothing(case: ReadCase) -> None:
+    version = case.new("ann")
+    tip = version.tip
+    first = counted(version)[0]
+    do(version, "doubt", regions=[first], doubtful=True)
+    size = case.log("v1").stat().st_size
+    assert code_of(lambda: version.do("undo", {}, "ann", tip, {})) == "READ-E-STALE"
+    other = ReadCase(case.folder).version("v1")
+    do(other, "undo")
+    assert code_of(lambda: do(version, "undo")) == "READ-E-STALE", "another process wrote in between"
+    assert case.log("v1").stat().st_size > size
+    assert case.version("v1").now.head == case.start.head, "the case loads what the other wrote"
+
+
+def test_an_act_sent_twice_is_done_once(case: ReadCase) -> None:
+    version = case.new("ann")
+    words = act("remove", regions=[counted(version)[0]])
+    event = version.do("remove", words, "ann", version.tip, {"id": "7"})
+    assert version.do("remove", words, "ann", "anything", {"id": "7"}) == event
+    assert len(version.events) == 2
+
+
+def test_signing_locks_and_reopening_makes_a_new_version(case: ReadCase) -> None:
+    version = case.new("ann")
+    version.write({"kind": "seen", "by": "ann", "regions": counted(version)}, version.tip)
+    event = sign(version, signature(version, impression="Nodal disease."), version.tip)
+    folder = case.folder / "reading" / "v1"
+    for name, digest in event["documents"].items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
+    record = json.loads((folder / "report.json").read_text())
+    assert record["reading"]["word"] == "SIGNED"
+    assert {row["status"] for row in record["lesions"]} <= {"confirmed", "doubtful"}
+    page = (folder / "report.html").read_text()
+    assert "A. Reader" in page
+    assert event["signed"] in page
+    assert MEANINGS[0] in page
+    assert "Nodal disease." in page
+    assert code_of(lambda: do(version, "undo")) == "READ-E-SIGNED"
+    assert code_of(lambda: sign(version, signature(version), version.tip)) == "READ-E-SIGNED"
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    assert code_of(lambda: case.new("ann", "reopen", "v1")) == "READ-E-SIGN"
+    later = case.new("ann", "reopen", "v1", "a node was missed")
+    assert (later.name, later.begin["parent"], later.now.head) == ("v2", "v1", version.now.head)
+    do(later, "remove", regions=[counted(later)[0]])
+    assert ReadCase(case.folder).version("v2").now.head == later.now.head
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_only_what_is_displayed_is_signed_and_only_by_its_reader(case: ReadCase) -> None:
+    version = case.new("ann")
+    for wrong, code in (
+        ({"head": "0" * 64}, "READ-E-STALE"),
+        ({"by": "ben"}, "READ-E-SIGN"),
+        ({"meaning": "whatever"}, "READ-E-SIGN"),
+    ):
+        assert code_of(lambda wrong=wrong: sign(version, signature(version, **wrong), version.tip)) == code
+    assert not (case.folder / "reading" / "v1").exists()
+
+
+def test_unseen_lesions_are_said_and_not_confirmed(case: ReadCase) -> None:
+    version = case.new("ann")
+    event = sign(version, signature(version), version.tip)
+    record = json.loads((case.folder / "reading" / "v1" / "report.json").read_text())
+    assert event["unseen"] == counted(version)
+    assert "READ-W-UNSEEN" in {m["code"] for m in record["messages"]}
+    assert "confirmed" not in {row["status"] for row in record["lesions"]}
+
+
+def test_no_lesion_is_signed_only_after_a_search(case: ReadCase) -> None:
+    version = case.new("ann")
+    do(version, "remove", regions=counted(version))
+    assert code_of(lambda: sign(version, signature(version), version.tip)) == "READ-E-SIGN"
+    sign(version, signature(version, searched=True), version.tip)
+    record = json.loads((case.folder / "reading" / "v1" / "report.json").read_text())
+    assert record["lesions"] == []
+
+
+def test_a_case_that_was_read_is_not_replaced(case: ReadCase, read_case: Path) -> None:
+    case.new("ann")
+    with pytest.raises(LymphoscopeError, match="USE-E-OUTPUT"):
+        run(read_case.parent / "study", case.folder, force=True, dicom=False)
+    assert ReadCase(case.folder).names() == ["v1"]
+
+
+def test_a_half_written_line_is_no_event_and_is_cut_off(case: ReadCase) -> None:
+    version = case.new("ann")
+    do(version, "remove", regions=[counted(version)[0]])
+    log = case.log("v1")
+    whole = log.read_bytes()
+    log.write_bytes(whole + b'{"kind":"act","by":"an')
+    again = ReadCase(case.folder).version("v1")
+    assert again.now.head == version.now.head
+    do(again, "undo")
+    assert log.read_bytes().startswith(whole)
+    assert len(chain.read(log)) == 3
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        lambda text: text.replace('"by":"ann"', '"by":"eve"', 1),
+        lambda text: "".join(text.splitlines(keepends=True)[1:]),
+        lambda text: "".join([*text.splitlines(keepends=True)[:1], text.splitlines(keepends=True)[2]]),
+        lambda text: re.sub(r'"hash":"."', '"hash":"x"', text),
+        lambda text: "null\n" + text,
+    ],
+)
+def test_a_log_that_was_changed_is_refused(case: ReadCase, tamper: Any) -> None:
+    version = case.new("ann")
+    first = counted(version)[0]
+    do(version, "doubt", regions=[first], doubtful=True)
+    do(version, "doubt", regions=[first], doubtful=False)
+    log = case.log("v1")
+    changed = tamper(log.read_text())
+    if changed == log.read_text():
+        changed = changed.replace('"n":', '"N":', 1)
+    log.write_text(changed)
+    assert code_of(lambda: ReadCase(case.folder).version("v1")) == "READ-E-CHANGED"
+
+
+def test_a_case_measured_anew_under_a_version_is_refused(case: ReadCase) -> None:
+    case.new("ann")
+    record = json.loads((case.folder / "report.json").read_text())
+    record["lesions"][0]["site"] = "moved"
+    (case.folder / "report.json").write_text(json.dumps(record))
+    assert code_of(lambda: ReadCase(case.folder).version("v1")) == "READ-E-CHANGED"
+
+
+@pytest.mark.parametrize("name", ["../v1", "v0", "v1/../../x", "", "V1", "v99999", "v1\x00"])
+def test_no_name_reaches_beside_the_logs(case: ReadCase, name: str) -> None:
+    assert code_of(lambda: case.version(name)) == "READ-E-VERSION"
