@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lymphoscope.nets.backbone import Backbone
 from lymphoscope.nets.blocks import Style
 from lymphoscope.nets.network import Network
 from lymphoscope.recipes.parts.heads import HEADS
 from lymphoscope.recipes.parts.nets import NETS
 
-THREADS, REPEATS = 2, 2
+THREADS, REPEATS = 2, 4
 NNUNET: dict[str, Any] = {"down": "stride", "act": "leaky_relu", "bias": True}
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "unet 32–320, as nnU-Net": ("unet", {"widths": (32, 64, 128, 256, 320), **NNUNET}),
@@ -36,6 +37,14 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
         {"widths": (16, 32, 64, 128, 256), **NNUNET, "residual": True, "decoder_convs": 1},
     ),
     "unet 8–128, as nnU-Net": ("unet", {"widths": (8, 16, 32, 64, 128), **NNUNET}),
+    "resunet 34": ("resunet", {"depth": 34}),
+    "resunet 18, 16–128": ("resunet", {"depth": 18, "widths": (16, 32, 64, 128)}),
+    "dense_unet 121": ("dense_unet", {}),
+    "vnet": ("vnet", {}),
+    "vnet, 3³": ("vnet", {"kernel": 3}),
+    "deepmedic": ("deepmedic", {}),
+    "deeplabv3, ResNet-50": ("deeplabv3", {"low": 48}),
+    "unetpp 16–256": ("unetpp", {"widths": (16, 32, 64, 128, 256)}),
 }
 FORMATS = (
     ("fp32", torch.float32, torch.contiguous_format),
@@ -59,13 +68,14 @@ def best(work: Callable[[], Any]) -> float:
 def network(name: str) -> Network:
     net, settings = NETWORKS[name]
     backbone = NETS[net].load()(channels=2, dims=3, **settings)
-    head = HEADS["fcn" if net == "vgg" else "segment"].load()(widths=backbone.widths, dims=3, classes=2)
+    head = HEADS["segment"].load()(widths=backbone.widths, dims=3, classes=2)
     return Network(backbone, [head])
 
 
 def timed(model: nn.Module, images: Tensor, kind: torch.dtype, layout: torch.memory_format) -> tuple[float, float]:
     """Seconds of a forward pass without gradients, and of forward and backward."""
-    model, images = model.to(memory_format=layout), images.to(memory_format=layout)
+    model, leaf = model.to(memory_format=layout), images.requires_grad
+    images = images.detach().to(memory_format=layout).requires_grad_(leaf)
 
     def forward() -> Tensor:
         with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
@@ -74,29 +84,33 @@ def timed(model: nn.Module, images: Tensor, kind: torch.dtype, layout: torch.mem
         return found
 
     def predict() -> None:
-        with torch.inference_mode():
+        with torch.no_grad():
             forward()
 
     def train() -> None:
         model.zero_grad(set_to_none=True)
-        forward().float().square().mean().backward()
+        images.grad = None
+        found = forward()
+        found.backward(torch.ones_like(found))
 
     return best(predict), best(train)
 
 
 def networks(side: int, names: list[str]) -> None:
-    print(f"One patch of 2 × {side}³ in: processor seconds of prediction / of forward and backward\n")
+    print(f"One patch of 2 × {side}³: processor seconds of prediction / of forward and backward\n")
     print("| network | parameters, M | " + " | ".join(name for name, *_ in FORMATS) + " |")
     print("|---|---|" + "---|" * len(FORMATS))
     for name in names or NETWORKS:
         model = network(name)
         model.train()
-        multiple = model.backbone.multiple[0]
-        fitting = max(side // multiple, 1) * multiple
+        backbone = model.backbone
+        assert isinstance(backbone, Backbone)
+        multiple = backbone.multiple[0]
+        fitting = -(-(side + 2 * backbone.context) // multiple) * multiple
         images = torch.randn(1, 2, *[fitting] * 3)
         cells = [timed(model, images, kind, layout) for _, kind, layout in FORMATS]
         millions = sum(p.numel() for p in model.parameters()) / 1e6
-        label = name if fitting == side else f"{name} ({fitting}³)"
+        label = name if fitting == side else f"{name} ({fitting}³ in)"
         figures = " | ".join(f"{predict:.2f} / {train:.2f}" for predict, train in cells)
         print(f"| {label} | {millions:.2f} | {figures} |", flush=True)
     print()
@@ -120,7 +134,7 @@ def layers(width: int = 32, side: int = 48) -> None:
         "leaky ReLU": nn.LeakyReLU(0.01),
         "PReLU": nn.PReLU(),
     }
-    print(f"One layer on {width} × {side}³: milliprocessor seconds of prediction / of forward and backward\n")
+    print(f"One layer on {width} × {side}³: processor milliseconds of prediction / of forward and backward\n")
     print("| layer | " + " | ".join(name for name, *_ in FORMATS) + " |")
     print("|---|" + "---|" * len(FORMATS))
     for name, layer in found.items():
