@@ -9,7 +9,7 @@ else decodes, and then in a process of its own (see `lymphoscope.io.apart`).
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -17,9 +17,9 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 from pydicom import dcmread
-from pydicom.dataset import FileDataset
-from pydicom.encaps import get_frame
-from pydicom.pixels.utils import pixel_array
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.encaps import generate_frames, get_frame
+from pydicom.pixels.utils import iter_pixels, pixel_array
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from lymphoscope.core.errors import LymphoscopeError
@@ -77,9 +77,10 @@ FAULTS = MappingProxyType(
         "cut": ("IO-E-TRUNCATED", "pixels are cut short or cannot be decoded"),
         "none": ("IO-E-PIXELS", "there are no pixels"),
         "size": ("IO-E-PIXELS", "the size of the compressed image contradicts the header"),
+        "syntax": ("IO-E-SYNTAX", "pixels are compressed in a way that is not decoded here"),
     }
 )
-"""Faults of a slice by short name: message code and words."""
+"""Faults of pixels by short name: message code and words."""
 
 
 def fault(name: str, header: Header) -> LymphoscopeError:
@@ -112,6 +113,41 @@ def decode(path: Path) -> Stored:
         # pydicom leaves out an element that the file's end cuts off
         raise UndecodableError("cut" if any(tag in path.read_bytes() for tag in _PIXEL_TAGS) else "none")
     return pixels
+
+
+def decode_frames(dataset: Dataset, count: int) -> Iterator[Stored]:
+    """Decode an object of several frames in this process, one after the other.
+
+    Args:
+        dataset: The object with its pixels.
+        count: Number of frames that it says it has.
+
+    Yields:
+        Stored values of each, (y, x).
+
+    Raises:
+        UndecodableError: With the fault's name; ``syntax`` also for what only gdcm decodes.
+    """
+    syntax = SYNTAXES.get(str(dataset.file_meta.TransferSyntaxUID))
+    if syntax is None or syntax.apart:
+        raise UndecodableError("syntax")
+    try:
+        streams = generate_frames(dataset.PixelData, number_of_frames=count) if syntax.decoder else ()
+        fit = {frame_size(stream) for stream in streams} <= {None, (dataset.Rows, dataset.Columns)}
+    except Exception:  # as above
+        raise UndecodableError("cut") from None
+    if not fit:
+        raise UndecodableError("size")
+    frames = iter_pixels(dataset, raw=True, decoding_plugin=syntax.decoder)
+    while (plane := _next(frames)) is not None:
+        yield plane
+
+
+def _next(frames: Iterator[Stored]) -> Stored | None:
+    try:
+        return next(frames, None)
+    except Exception:  # as above
+        raise UndecodableError("cut") from None
 
 
 def require_decodable(headers: Sequence[Header]) -> None:

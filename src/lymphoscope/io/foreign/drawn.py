@@ -54,7 +54,8 @@ def read_drawn(path: str | Path, pet: Volume, notes: Notes) -> Drawn:
     Raises:
         LymphoscopeError: ``IO-E-PATH`` or ``IO-E-MASK`` for a file that cannot be read or is nothing of the kind,
             ``GEO-E-MASKGRID`` for one in another frame of reference or less than 99 % inside the PET,
-            ``GEO-E-MASKFLIP`` for one that fits mirrored only, ``GEO-E-MASKLABELS`` for labels that are none.
+            ``GEO-E-MASKFLIP`` for one that fits mirrored only, ``GEO-E-MASKLABELS`` for labels that are none,
+            ``IO-E-SYNTAX`` for pixels in a compression that is not read.
     """
     path = Path(path)
     try:

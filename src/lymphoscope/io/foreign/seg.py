@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.pixels.utils import iter_pixels
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
+from lymphoscope.io.codec import FAULTS, UndecodableError, decode_frames
 from lymphoscope.io.foreign.regions import Region, bounding_box
 from lymphoscope.io.header import Header
 from lymphoscope.io.slices import MOST_VOXELS
@@ -72,7 +72,7 @@ def read_seg(dataset: Dataset, grid: Geometry) -> tuple[Region, ...]:
     Raises:
         LymphoscopeError: ``GEO-E-MASKGRID`` for another frame of reference or frames that make no grid,
             ``GEO-E-MASKLABELS`` for frames of an unknown segment, ``IO-E-MASK`` for pixels that cannot be read,
-            ``IO-E-SIZE`` for too many.
+            ``IO-E-SYNTAX`` for a compression that is not read, ``IO-E-SIZE`` for too many.
 
     Reference:
         DICOM PS3.3 C.8.20.
@@ -85,7 +85,7 @@ def read_seg(dataset: Dataset, grid: Geometry) -> tuple[Region, ...]:
     names = _names(dataset)
     frames = _frames(dataset, header, grid, kind)
     found: dict[int, _Pieces] = {number: _Pieces() for number in names}
-    for n, plane in enumerate(_pixels(dataset, header, len(frames.slice_of))):
+    for n, plane in enumerate(_pixels(dataset, len(frames.slice_of))):
         for number, inside in _shown(plane, kind, header, frames.segment_of[n]):
             if number in found:
                 found[number].add(frames.slice_of[n], inside)
@@ -217,22 +217,20 @@ def _step(away: Floats, said: tuple[float | None, ...]) -> float:
     raise LymphoscopeError("GEO-E-MASKGRID", "frames are not evenly spaced", WHERE)
 
 
-def _pixels(dataset: Dataset, header: Header, count: int) -> Iterator[NDArray[np.generic]]:
+def _pixels(dataset: Dataset, count: int) -> Iterator[NDArray[np.generic]]:
     """Stored values frame by frame.
 
     Raises:
-        LymphoscopeError: ``IO-E-MASK``.
+        LymphoscopeError: ``IO-E-MASK``, or ``IO-E-SYNTAX`` for a compression that is not read.
     """
     done = 0
     try:
-        for plane in iter_pixels(dataset, raw=True):
+        for plane in decode_frames(dataset, count):
             done += 1
             yield plane
-    except GeneratorExit:
-        raise
-    except LymphoscopeError:
-        raise
-    except Exception:  # decoders fail in many ways on damaged pixels
+    except UndecodableError as problem:
+        if str(problem) == "syntax":
+            raise LymphoscopeError("IO-E-SYNTAX", FAULTS["syntax"][1], WHERE, "Export it uncompressed.") from None
         raise LymphoscopeError("IO-E-MASK", "the pixels cannot be decoded", WHERE) from None
     if done != count:
         raise LymphoscopeError("IO-E-MASK", f"{done} of {count} frames are there", WHERE)
