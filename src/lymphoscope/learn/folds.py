@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.dataset.cases import DataSet, Entry, Fact
+from lymphoscope.recipes.planning import Fold
 
 NNUNET_SEED = 12345
 _SPLITS = "splits_final.json"
-
-
-@dataclass(frozen=True)
-class Fold:
-    """One division of the cases.
-
-    Attributes:
-        train: Ids of the cases that are learnt from.
-        val: Ids of the cases that are predicted.
-    """
-
-    train: tuple[str, ...]
-    val: tuple[str, ...]
 
 
 def folds(data: DataSet, count: int = 5, seed: int = NNUNET_SEED, by: str = "") -> tuple[Fold, ...]:

@@ -11,7 +11,11 @@ RATES = Shelf("rate")
 INFERENCES = Shelf("inference")
 PLANS = Shelf("plan")
 
-SUPERVISIONS.put("supervised", "lymphoscope.learn.supervision:Supervised", params={})
+SUPERVISIONS.put(
+    "supervised",
+    "lymphoscope.learn.supervision:Supervised",
+    params={"average": "share that a running mean of the weights keeps of itself in a step; 0 for none"},
+)
 
 SAMPLERS.put(
     "patches",
@@ -36,6 +40,11 @@ SCALES.put(
     "windows",
     "lymphoscope.learn.scaling:windows",
     params={"suv": "SUV of 0 and of 1", "hu": "HU of 0 and of 1"},
+)
+SCALES.put(
+    "compressed",
+    "lymphoscope.learn.scaling:compressed",
+    params={"suv": "SUV where linear turns into logarithmic", "hu": "HU of 0 and of 1"},
 )
 SCALES.put(
     "nnunet",
@@ -78,5 +87,10 @@ INFERENCES.put(
 INFERENCES.put("slicewise", "lymphoscope.learn.infer:Slicewise", params={"mirror": "axes to mirror; empty for none"})
 
 PLANS.put("fit_data", "lymphoscope.recipes.planning:fit_data", params={})
-PLANS.put("nnunet", "lymphoscope.recipes.planning:nnunet", params={"memory_gb": "device memory planned for"})
+PLANS.put("nnunet", "lymphoscope.recipes.nnunet_plan:nnunet", params={"memory_gb": "device memory planned for"})
+PLANS.put(
+    "nnunet_low_resolution",
+    "lymphoscope.recipes.nnunet_plan:nnunet_low_resolution",
+    params={"memory_gb": "device memory planned for"},
+)
 PLANS.put("as_given", "lymphoscope.recipes.planning:as_given", params={})

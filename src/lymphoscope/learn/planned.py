@@ -1,0 +1,77 @@
+"""A recipe and a data set made into a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from lymphoscope.core.errors import Notes
+from lymphoscope.core.progress import Progress, silent
+from lymphoscope.io.dataset.cases import UNITS, DataSet
+from lymphoscope.learn.build import network
+from lymphoscope.learn.fingerprinting import fingerprint
+from lymphoscope.learn.folds import NNUNET_SEED, folds
+from lymphoscope.learn.parts import made
+from lymphoscope.recipes.planning import NetFacts, Plan, plan
+from lymphoscope.recipes.spec import Recipe, Stage
+
+
+@dataclass(frozen=True)
+class Division:
+    """How cases are divided where a data set does not say.
+
+    Attributes:
+        count: Number of folds.
+        seed: Of the shuffling.
+        by: Outcome whose values are spread evenly over the folds.
+    """
+
+    count: int = 5
+    seed: int = NNUNET_SEED
+    by: str = ""
+
+
+def planned(
+    recipe: Recipe,
+    data: DataSet,
+    division: Division | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+    notes: Notes | None = None,
+) -> Plan:
+    """Measure a data set, divide it, and resolve a recipe for it.
+
+    Args:
+        recipe: As published.
+        data: The cases.
+        division: Where the data set brings no folds.
+        seed: Of all chance in the training.
+        progress: Hears of the work.
+        notes: Takes warnings of reading.
+
+    Raises:
+        LymphoscopeError: ``DATA-E-*`` where the data cannot be used.
+    """
+    how = division or Division()
+    divided = folds(data, how.count, how.seed, how.by)
+    found = fingerprint(data, images(recipe), progress, notes)
+    return plan(recipe, found, divided, lambda stage: net_facts(stage, len(data.labels)), seed)
+
+
+def images(recipe: Recipe) -> tuple[str, ...]:
+    """Roles of the images that a recipe reads, in the order in which its stages name them."""
+    return tuple(dict.fromkeys(role for stage in recipe.stages for role in stage.reads if role in UNITS))
+
+
+def net_facts(stage: Stage, classes: int) -> NetFacts:
+    """What a plan must know of a stage's network; no weights are made for it.
+
+    Args:
+        stage: A learnt one.
+        classes: Classes of its output, background included.
+    """
+    sampler = made("sampler", stage.trained.sampler)
+    with torch.device("meta"):
+        backbone = network(stage.trained, len(stage.reads) * sampler.thick, classes, sampler.dims).backbone
+    return NetFacts(backbone.multiple, backbone.context)
