@@ -8,7 +8,6 @@ from lymphoscope.evaluate.matching import (
     Overlaps,
     any_overlap,
     hottest_voxel,
-    missed_volume,
     one_to_one,
     panoptic_quality,
 )
@@ -45,8 +44,7 @@ def test_panoptic_quality_has_the_numbers_of_the_specification() -> None:
     assert quality.rq == pytest.approx(0.5)
     assert quality.sq == pytest.approx(0.53846, abs=1e-5)
     assert quality.pq == pytest.approx(0.26923, abs=1e-5)
-    assert missed_volume(prediction, reference) == 8
-    assert missed_volume(reference, prediction) == 27
+    assert (overlaps.false_positive_voxels, overlaps.false_negative_voxels) == (8, 27)
 
 
 def test_two_predictions_on_one_lesion_count_once_each_way() -> None:

@@ -238,14 +238,31 @@ def phantom(
         show.truths(made.as_record(truths), manner)
 
 
-@app.command()
-def methods(context: typer.Context, as_json: o.Json = False) -> None:
-    """List the methods a tumour volume can be made by."""
-    with _verb(context) as manner:
-        from lymphoscope.app import show
-        from lymphoscope.recipes.classical import METHODS
+recipes_app = typer.Typer(invoke_without_command=True)
+app.add_typer(recipes_app, name="recipes")
 
-        show.methods(METHODS, manner)
+
+@recipes_app.callback()
+def recipes(context: typer.Context, as_json: o.Json = False) -> None:
+    """List the published methods that are there, by family; `recipes show ID` tells one."""
+    if context.invoked_subcommand is None:
+        with _verb(context) as manner:
+            from lymphoscope.app import recipes as told
+
+            told.listing(manner)
+
+
+@recipes_app.command(name="show")
+def recipe(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ID", show_default=False, help="A recipe, such as suv4.0.")],
+    as_json: o.Json = False,
+) -> None:
+    """Tell one recipe: its paper, how it differs, the data it needs, and what each of its parts computes."""
+    with _verb(context) as manner:
+        from lymphoscope.app import recipes as told
+
+        told.one(name, manner)
 
 
 @app.command()
@@ -329,6 +346,115 @@ def batch(
 
 
 @app.command()
+def deid(
+    context: typer.Context,
+    tree: o.Tree,
+    out: o.DeidOut,
+    crosswalk: o.CrosswalkFolder = None,
+    secondary: o.Secondary = False,
+    words: o.Words = None,
+    workers: o.Workers = None,
+    memory_gb: o.MemoryGb = 6.0,
+    scheduler: o.Scheduler = None,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """De-identify every DICOM study of a folder tree; SUV stays the same to the bit.
+
+    What is not known to be harmless goes: images, masks and contours are written anew from a list of what may stay.
+    Reports, documents and pictures are left out, and so is what cannot be read; all of it is told. Key and crosswalk
+    go into a folder of their own. Run again, it goes on where it ended.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import settings
+        from lymphoscope.app.batch import crew, watch
+        from lymphoscope.app.deid import run as cleaning
+        from lymphoscope.app.deid import tell
+        from lymphoscope.app.libraries import prepared
+
+        places, hands = cleaning.Places.of(tree, out, crosswalk), crew.Crew(workers, memory_gb, scheduler)
+        choice = settings.deid_choice(context.params)
+        with prepared(settings.threads()), watch.watching(manner) as watcher:
+            outcome = cleaning.deidentify_tree(places, choice, hands, watcher)
+        tell.result(outcome, manner)
+    if outcome.failed:
+        sys.exit(FAILED)
+
+
+@app.command()
+def evaluate(
+    context: typer.Context,
+    predictions: o.Predictions,
+    references: o.References,
+    out: o.EvaluationOut,
+    force: o.Force = False,
+    probabilities: o.Probabilities = None,
+    pet: o.EvaluatedPet = None,
+    label: o.Label = None,
+    lesion: o.Lesion = "component",
+    connectivity: o.Connectivity = 18,
+    tolerance_mm: o.ToleranceMm = 4.0,
+    strata: o.VolumeStrata = "1,3,10,30",
+    group: o.Group = None,
+    replicates: o.Replicates = 2000,
+    seed: o.Seed = 20261,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Compare predicted lesions with reference lesions, case by case and over all cases.
+
+    Cases are paired by name, and refused where they do not pair up or lie on different grids. Writes tables, nnU-Net's
+    summary.json, pictures and a page. Names of cases are names of files, and stand in what is written.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import show
+        from lymphoscope.app.evaluation import run as evaluation
+        from lymphoscope.app.evaluation import terminal, words
+        from lymphoscope.app.evaluation.pairing import Folders
+
+        folders = Folders(predictions, references, probabilities, pet)
+        with show.progress(manner) as progress:
+            made = evaluation.evaluate(folders, out, words.request_of(context.params), progress)
+        terminal.evaluation(made.record, out, manner)
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    systems: o.Systems,
+    out: o.EvaluationOut,
+    references: o.ComparedReferences = None,
+    by: o.RankBy = "dice",
+    force: o.Force = False,
+    label: o.Label = None,
+    lesion: o.Lesion = "component",
+    connectivity: o.Connectivity = 18,
+    tolerance_mm: o.ToleranceMm = 4.0,
+    group: o.Group = None,
+    replicates: o.Replicates = 2000,
+    seed: o.Seed = 20261,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Rank systems on the same cases, with bootstrap intervals, and test every pair of them.
+
+    A system is a folder of predictions, a folder that `evaluate` made, or nnU-Net's summary.json.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import show
+        from lymphoscope.app.evaluation import compare as comparison
+        from lymphoscope.app.evaluation import terminal, words
+
+        question = comparison.Question(systems, references, by, words.request_of(context.params))
+        with show.progress(manner) as progress:
+            made = comparison.compare_systems(question, out, progress)
+        terminal.comparison(made.record, out, manner)
+
+
+@app.command()
 def doctor(context: typer.Context, as_json: o.Json = False) -> None:
     """Look at this machine: versions, threads, memory, decoders, optional parts."""
     with _verb(context) as manner:
@@ -339,3 +465,66 @@ def doctor(context: typer.Context, as_json: o.Json = False) -> None:
         show.checks(medic.as_record(checks), manner)
     if not medic.healthy(checks):
         sys.exit(FAILED)
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    recipe: o.RecipeId,
+    data: o.Data,
+    out: o.RunOut,
+    folds: o.Folds = None,
+    steps: o.Steps = None,
+    minutes: o.Minutes = None,
+    seed: o.TrainingSeed = 0,
+    stratify: o.Stratify = "",
+    device: o.Device = "cpu",
+    precision: o.Precision = "fp32",
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Train a recipe on a data set, fold by fold, and predict the cases each fold has not seen.
+
+    Run again with the same folder, it goes on where it was killed. Needs the extra `train`.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import settings, show, training
+        from lymphoscope.app.libraries import prepared
+        from lymphoscope.recipes.catalogue import RECIPES
+
+        chosen = RECIPES[recipe]
+        wanted = training.Training(
+            training.numbers(folds), steps, minutes, seed, stratify, device, precision, settings.threads()
+        )
+        with prepared(settings.threads()), show.progress(manner) as progress:
+            card = training.train(chosen, data, out, wanted, progress)
+        show.trained(card, manner)
+
+
+@app.command()
+def predict(
+    context: typer.Context,
+    run: o.RunFolder,
+    data: o.Data,
+    out: o.MasksOut,
+    folds: o.Folds = None,
+    engine: o.EngineName = "openvino",
+    part: o.Part = "all",
+    probability: o.ProbabilityMaps = False,
+    entropy: o.EntropyMaps = False,
+    force: o.Again = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Draw the lesions of every case of a data set with a trained run: label maps on the images' own grid."""
+    with _verb(context) as manner:
+        from lymphoscope.app import prediction, settings, show
+        from lymphoscope.app.libraries import prepared
+        from lymphoscope.app.training import numbers
+
+        wanted = prediction.Wanted(numbers(folds), engine, part, probability, entropy, force)
+        with prepared(settings.threads()), show.progress(manner) as progress:
+            record = prediction.predict(run, data, out, wanted, progress)
+        show.predicted(record, manner)

@@ -69,7 +69,7 @@ ResearchTracer = Annotated[
 
 Method = Annotated[
     str,
-    typer.Option("--method", "-m", metavar="ID", help="Method of the TMTV: see `methods`.", rich_help_panel=_METHOD),
+    typer.Option("--method", "-m", metavar="ID", help="Method of the TMTV: see `recipes`.", rich_help_panel=_METHOD),
 ]
 AllMethods = Annotated[
     bool, typer.Option("--all-methods", help="Give the TMTV by every method beside it.", rich_help_panel=_METHOD)
@@ -193,3 +193,187 @@ Scheduler = Annotated[
         rich_help_panel=_CREW,
     ),
 ]
+
+DeidOut = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the de-identified files go.")]
+CrosswalkFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--crosswalk",
+        metavar="FOLDER",
+        show_default=False,
+        help="Where key and crosswalk are kept, for the owner alone; beside the output when left out.",
+    ),
+]
+Secondary = Annotated[bool, typer.Option("--secondary", help="Take images of type SECONDARY too; they may show text.")]
+Words = Annotated[
+    Path | None,
+    typer.Option(
+        "--words", metavar="FILE", show_default=False, help="Words that texts may keep beside ours, one a line."
+    ),
+]
+
+_PAIRS, _SURE = "What is compared", "How sure the numbers are"
+
+Predictions = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PREDICTIONS",
+        show_default=False,
+        help="Folder of NIfTI label maps, or of case folders.",
+    ),
+]
+References = Annotated[
+    Path,
+    typer.Argument(metavar="REFERENCES", show_default=False, help="The same cases, drawn by readers."),
+]
+Systems = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="SYSTEM…",
+        show_default=False,
+        help="Folders of predictions, evaluated folders, or summary.json files of nnU-Net; two or more.",
+    ),
+]
+ComparedReferences = Annotated[
+    Path | None,
+    typer.Option("--references", metavar="FOLDER", help="References of the predictions.", rich_help_panel=_PAIRS),
+]
+EvaluationOut = Annotated[
+    Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where tables, pictures and page are made.")
+]
+Probabilities = Annotated[
+    Path | None,
+    typer.Option(
+        "--probabilities",
+        metavar="FOLDER",
+        help="Probability maps of the predictions: FROC, AP and calibration.",
+        rich_help_panel=_PAIRS,
+    ),
+]
+EvaluatedPet = Annotated[
+    Path | None,
+    typer.Option(
+        "--pet",
+        metavar="FOLDER",
+        help="PET images in SUV: hottest voxels, TLG and pictures.",
+        rich_help_panel=_PAIRS,
+    ),
+]
+Label = Annotated[
+    int | None,
+    typer.Option(
+        "--label",
+        metavar="N",
+        min=1,
+        show_default=False,
+        help="Evaluate this label only; all above 0 when left out.",
+        rich_help_panel=_METHOD,
+    ),
+]
+ToleranceMm = Annotated[
+    float,
+    typer.Option("--tolerance-mm", metavar="MM", min=0.0, help="Of NSD and boundary F1.", rich_help_panel=_METHOD),
+]
+VolumeStrata = Annotated[
+    str,
+    typer.Option(
+        "--strata",
+        metavar="ML,ML…",
+        help="Limits of the classes of lesion volume.",
+        rich_help_panel=_METHOD,
+    ),
+]
+Group = Annotated[
+    Path | None,
+    typer.Option(
+        "--group",
+        metavar="FILE",
+        help="CSV (case,patient): cases of one patient stay together in the bootstrap.",
+        rich_help_panel=_SURE,
+    ),
+]
+Replicates = Annotated[
+    int,
+    typer.Option("--replicates", metavar="N", min=100, help="Of the bootstrap.", rich_help_panel=_SURE),
+]
+Seed = Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Of the bootstrap.", rich_help_panel=_SURE)]
+RankBy = Annotated[str, typer.Option("--by", metavar="METRIC", help="The metric that ranks, such as dice, nsd, c1_f1.")]
+
+_TRAINING, _PREDICTING = "How it is trained", "How it is predicted"
+
+RecipeId = Annotated[
+    str, typer.Argument(metavar="RECIPE", show_default=False, help="Id of a recipe: `lymphoscope recipes` lists them.")
+]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA", show_default=False, help="A data set in nnU-Net's layout, or a folder of case folders."
+    ),
+]
+RunFolder = Annotated[
+    Path, typer.Argument(metavar="RUN", show_default=False, help="The folder that `lymphoscope train` made.")
+]
+RunOut = Annotated[
+    Path, typer.Option("--out", "-o", metavar="RUN", help="Run folder; one that was killed is gone on with.")
+]
+MasksOut = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where label maps are written.")]
+Folds = Annotated[
+    str | None,
+    typer.Option("--folds", metavar="N,N…", show_default=False, help="Folds, such as 0,1; all when left out."),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        "--steps",
+        metavar="N",
+        show_default=False,
+        help="Steps of each network. The recipe's own when left out.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        "--minutes",
+        metavar="N",
+        show_default=False,
+        help="Minutes of each network, instead of steps. Then weights depend on the machine.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+TrainingSeed = Annotated[
+    int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same weights.", rich_help_panel=_TRAINING)
+]
+Stratify = Annotated[
+    str,
+    typer.Option(
+        "--stratify",
+        metavar="OUTCOME",
+        show_default=False,
+        help="Spread the values of this outcome (outcome.csv) evenly over the folds.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="cpu or cuda.", rich_help_panel=_TRAINING)]
+Precision = Annotated[
+    str, typer.Option("--precision", metavar="TYPE", help="fp32, bf16 or fp16.", rich_help_panel=_TRAINING)
+]
+EngineName = Annotated[
+    str, typer.Option("--engine", metavar="ENGINE", help="openvino or torch.", rich_help_panel=_PREDICTING)
+]
+Part = Annotated[
+    str,
+    typer.Option(
+        "--part",
+        metavar="PART",
+        help="training (imagesTr), held-out (imagesTs) or all.",
+        rich_help_panel=_PREDICTING,
+    ),
+]
+ProbabilityMaps = Annotated[
+    bool, typer.Option("--probability", help="Write the probability of a lesion too.", rich_help_panel=_PREDICTING)
+]
+EntropyMaps = Annotated[
+    bool, typer.Option("--entropy", help="Write the entropy of the classes too, bits.", rich_help_panel=_PREDICTING)
+]
+Again = Annotated[bool, typer.Option("--force", help="Make again what is there.", rich_help_panel=_PREDICTING)]

@@ -222,11 +222,26 @@ _CODES = {
     "READ-E-SIGN": Code("a version cannot be signed as it is"),
     "READ-W-UNSEEN": Code("counted lesions were never displayed to the reader", "They are not confirmed."),
     "READ-E-TAKEN": Code("a place that belongs to a region already", fix="Nothing was changed."),
+    # reading page
+    "WEB-E-DATABASE": Code("the database cannot be used", fix="Check --database, or remove the index: it is rebuilt."),
+    "WEB-E-HOST": Code("a request under another name or from another page", fix="Use the address that was shown."),
+    "WEB-E-LISTEN": Code("the page cannot listen at its address", fix="Give another --port."),
+    "WEB-E-LOGIN": Code("not logged in", fix="Log in, or start the server again for a new link."),
+    "WEB-E-NOTHERE": Code("something that is not there", fix="Load the page again."),
+    "WEB-E-RATE": Code("too many requests", fix="Wait a minute."),
+    "WEB-E-RIGHT": Code("something that your role may not do", fix="Ask an admin of the server."),
+    "WEB-E-SIZE": Code("a request that is too large", fix="Draw in smaller strokes."),
+    "WEB-E-TIP": Code("a change that does not say what it was made on", fix="Send If-Match."),
     # use and run
     "USE-E-NAME": Code("unknown name"),
     "USE-E-VALUE": Code("a setting is out of range"),
     "USE-E-EXTRA": Code("an optional package is not installed"),
     "USE-E-OUTPUT": Code("the output folder cannot be used", fix="Give another folder, or --force."),
+    "RUN-E-FOLDER": Code("the folder is no run of a training", fix="Give the folder that `lymphoscope train` made."),
+    "RUN-E-OTHER": Code("the folder holds a run of something else", fix="Give another folder with -o."),
+    "RUN-E-CHECKPOINT": Code("the checkpoint cannot be used", fix="Remove it: the training of this fold begins anew."),
+    "RUN-E-WEIGHTS": Code("the weights cannot be used", fix="Copy the run folder again, or train again."),
+    "RUN-E-EXPORT": Code("the exported network differs from the trained one", fix="Predict with --engine torch."),
     "RUN-E-UNEXPECTED": Code(
         "Lymphoscope failed", fix="Please report the code and the log; no patient data are in it."
     ),

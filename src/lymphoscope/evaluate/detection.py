@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -42,6 +43,11 @@ class Candidates:
         """Number of lesions of the case."""
         return int(self.hits.shape[1])
 
+    @cached_property
+    def given(self) -> NDArray[np.intp]:
+        """What `greedy` gives each candidate; computed once, as a bootstrap asks often."""
+        return greedy(self)
+
 
 def greedy(case: Candidates) -> NDArray[np.intp]:
     """Give each candidate, surest first, the nearest lesion it hits that is still free.
@@ -54,13 +60,15 @@ def greedy(case: Candidates) -> NDArray[np.intp]:
     """
     given = np.full(case.scores.size, FALSE, dtype=np.intp)
     free = np.ones(case.lesions, bool)
+    hitting = np.asarray(case.hits.any(axis=1))
     for n in np.argsort(-case.scores, kind="stable"):
+        if not hitting[n]:
+            continue
+        given[n] = DUPLICATE
         open_lesions = np.flatnonzero(case.hits[n] & free)
         if open_lesions.size:
             given[n] = open_lesions[np.argmax(case.closeness[n, open_lesions])]
             free[given[n]] = False
-        elif case.hits[n].any():
-            given[n] = DUPLICATE
     return given
 
 
@@ -131,7 +139,7 @@ def average_precision(cases: Sequence[Candidates]) -> float | None:
 def _pooled(cases: Sequence[Candidates]) -> tuple[Floats, NDArray[np.intp]]:
     """Scores, highest first, and what each candidate was given in its case."""
     scores = np.concatenate([case.scores for case in cases])
-    given = np.concatenate([greedy(case) for case in cases])
+    given = np.concatenate([case.given for case in cases])
     order = np.argsort(-scores, kind="stable")
     return scores[order], given[order]
 

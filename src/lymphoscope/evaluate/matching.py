@@ -56,6 +56,16 @@ class Overlaps:
         union = self.predicted[:, None] + self.referred[None, :] - self.shared
         return np.asarray(self.shared / np.maximum(union, 1), dtype=np.float64)
 
+    @property
+    def false_positive_voxels(self) -> int:
+        """Voxels of the predicted lesions without any reference voxel, as autoPET counts them."""
+        return int(self.predicted[~self.shared.any(axis=1)].sum())
+
+    @property
+    def false_negative_voxels(self) -> int:
+        """Voxels of the reference lesions without any predicted voxel, as autoPET counts them."""
+        return int(self.referred[~self.shared.any(axis=0)].sum())
+
 
 def _sizes(labels: NDArray[Any]) -> NDArray[np.int64]:
     return np.bincount(labels[labels > 0], minlength=1)[1:].astype(np.int64)
@@ -176,13 +186,3 @@ def panoptic_quality(overlaps: Overlaps, least_iou: float = 0.5) -> PanopticQual
     rq = match.f1
     sq = float(np.mean([iou[pair] for pair in match.pairs])) if match.pairs else None
     return PanopticQuality(sq, rq, None if rq is None else rq * (sq or 0.0))
-
-
-def missed_volume(labels: Labels, other: Labels) -> int:
-    """Voxels of the lesions that share no voxel with the other label map.
-
-    Of a prediction against the reference this is the false positive volume, the other way round the false negative
-    volume, as autoPET has them.
-    """
-    overlaps = Overlaps.of(labels, other)
-    return int(overlaps.predicted[~overlaps.shared.any(axis=1)].sum())

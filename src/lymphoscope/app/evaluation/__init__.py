@@ -1,0 +1,1 @@
+"""Predictions beside references: from folders to tables, pictures and a page."""
