@@ -22,7 +22,6 @@ from lymphoscope.core.codes import Code
 from lymphoscope.core.errors import Message, Severity
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import SeriesFact, Study
-from lymphoscope.recipes.spec import Recipe, as_record
 
 _PIPE_WIDTH = 200
 STYLE = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "dim"}
@@ -188,13 +187,38 @@ def codes(found: Mapping[str, Code], manner: Manner) -> None:
             console.print(f"  {escape(line)}")
 
 
-def methods(recipes: Mapping[str, Recipe], manner: Manner) -> None:
-    """Show the methods a tumour volume can be made by."""
+def trained(card: Mapping[str, Any], manner: Manner) -> None:
+    """What a training made: a line a fold, and all folds together."""
     if manner.as_json:
-        as_json({"methods": [as_record(recipe) for recipe in recipes.values()]})
+        as_json(card)
         return
-    rows = [(name, r.threshold, r.default_use, r.status) for name, r in recipes.items()]
-    out().print(table(("method", "counts voxels with", "use", "status"), rows))
+    rows = []
+    for fold, facts in card["folds"].items():
+        spent = facts["training"].values()
+        rows.append(
+            (
+                fold,
+                "–" if facts["dice_mean"] is None else f"{facts['dice_mean']:.3f}",
+                str(len(facts["dice"])),
+                f"{sum(one['seconds'] for one in spent) / 60:.1f}",
+                " + ".join(f"{one['voxels_per_second'] or 0:,}" for one in spent),
+            )
+        )
+    columns = ("fold", "mean Dice", "cases", "minutes", "voxels a second")
+    out().print(table(columns, rows, f"{card['recipe']['id']}: {card['recipe']['title']}"))
+    whole = card["out_of_fold"]
+    if whole["cases"]:
+        line = f"Not trained on when predicted: {whole['cases']} cases, mean Dice {whole['dice_mean']:.3f}, "
+        out().print(f"{line}median {whole['dice_median']:.3f}. For all figures: lymphoscope evaluate")
+
+
+def predicted(record: Mapping[str, Any], manner: Manner) -> None:
+    """What a prediction made, in a line."""
+    if manner.as_json:
+        as_json(record)
+        return
+    made = f"{record['recipe']}, {record['networks']} network{'s' if record['networks'] != 1 else ''}"
+    out().print(f"{record['cases']} cases by {made}, {record['engine']}")
 
 
 def truths(record: Mapping[str, Any], manner: Manner) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.image.crop import bounding_box, widened
 from lymphoscope.learn.batch import IGNORE
 from lymphoscope.learn.losses.known import lesions, mean_known
 from lymphoscope.learn.losses.loss import Loss
@@ -73,11 +74,14 @@ def signed_distances(masks: Tensor) -> Tensor:
 
 
 def _signed(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    if not mask.any() or mask.all():
+    around = bounding_box(mask)
+    if around is None or mask.all():
         return np.zeros(mask.shape)
-    inward = np.asarray(distance_transform_edt(mask))
-    outward = np.asarray(distance_transform_edt(~mask))
-    return np.where(mask, 1 - inward, outward)
+    signed = np.array(distance_transform_edt(~mask))
+    # the nearest voxel outside is never beyond the next one to the box
+    near = widened(around, 1, mask.shape)
+    signed[near] += np.where(mask[near], 1 - np.asarray(distance_transform_edt(mask[near])), 0.0)
+    return signed
 
 
 def _slope(p: Tensor) -> Tensor:

@@ -30,8 +30,7 @@ def lesions(labels: Tensor, classes: int, background: bool = False) -> Tensor:
 
 def class_counts(labels: Tensor, classes: int) -> Tensor:
     """Known voxels of each class, background first: (classes,) float64."""
-    known = labels[labels != IGNORE]
-    return torch.bincount(known, minlength=classes).double()
+    return lesions(labels, classes, background=True).flatten(2).sum((0, 2)).double()
 
 
 def one_versus_rest(logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,88 @@
+"""Batches in an order that depends on seed and step alone, so that a killed training goes on as if it had not been."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lymphoscope.io.dataset.cases import UNMARKED
+from lymphoscope.learn.augment.compose import Augmentation
+from lymphoscope.learn.batch import Batch
+from lymphoscope.learn.prepare import Prepared
+from lymphoscope.learn.sampling import Sampler, order
+
+_CUT, _AUGMENT = 2, 3
+"""Streams of chance that do not share numbers; 1 is the order of cases."""
+
+
+@dataclass(frozen=True, eq=False)
+class Feed:
+    """Where batches come from.
+
+    Attributes:
+        cases: Training cases.
+        sampler: How an example is cut.
+        augmentation: What may happen to it.
+        batch: Examples a step, on this device.
+        seed: Of all chance.
+        context: Voxels that the network needs round an example.
+        rank: Number of this device among `devices`.
+        devices: Devices that train together; each sees other examples.
+    """
+
+    cases: Sequence[Prepared]
+    sampler: Sampler
+    augmentation: Augmentation
+    batch: int
+    seed: int
+    context: int = 0
+    rank: int = 0
+    devices: int = 1
+
+    def at(self, step: int) -> Batch:
+        """The batch of a step."""
+        first = (step * self.devices + self.rank) * self.batch
+        made = [self._example(first + offset) for offset in range(self.batch)]
+        images = torch.stack([example[0] for example in made])
+        labels = [example[1] for example in made if example[1] is not None]
+        cases = [example[2] for example in made]
+        return Batch(
+            images,
+            torch.stack(labels) if len(labels) == len(made) else None,
+            {name: torch.tensor([case.targets[name] for case in cases]) for name in sorted(cases[0].targets)},
+            tuple(case.id for case in cases),
+        )
+
+    def run(self, first: int, last: int) -> Iterator[Batch]:
+        """The batches of the steps from `first` to before `last`; the next is made while one is used."""
+        with ThreadPoolExecutor(1, "feed") as worker:
+            coming = worker.submit(self.at, first)
+            for step in range(first, last):
+                batch = coming.result()
+                if step + 1 < last:
+                    coming = worker.submit(self.at, step + 1)
+                yield batch
+
+    def _example(self, index: int) -> tuple[Tensor, Tensor | None, Prepared]:
+        epoch, position = divmod(index, len(self.cases))
+        case = self.cases[int(order(len(self.cases), self.seed, epoch)[position])]
+        images, labels = self.sampler.cut(case, np.random.default_rng([self.seed, _CUT, index]), self.context)
+        return *self._augmented(case, images, labels, index), case
+
+    def _augmented(
+        self, case: Prepared, images: np.ndarray, labels: np.ndarray | None, index: int
+    ) -> tuple[Tensor, Tensor | None]:
+        picture = torch.from_numpy(images)
+        marked = (
+            torch.full(picture.shape[1:], UNMARKED) if labels is None else torch.from_numpy(labels.astype(np.int64))
+        )
+        rng = np.random.default_rng([self.seed, _AUGMENT, index])
+        spacing = case.grid.spacing[-self.sampler.dims :]
+        drawn = self.augmentation.draw(rng, tuple(picture.shape), spacing)
+        picture, marked = self.augmentation.apply(picture, marked[None], drawn)
+        return picture, None if labels is None else marked

@@ -1,0 +1,165 @@
+"""From a whole image to probabilities of the classes, in windows that a network can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.progress import Progress, silent
+
+Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""A network by any engine: images (batch, channels, *space) to probabilities (batch, classes, *space − 2 context)."""
+
+_SIGMA = 1 / 8
+"""Width of the Gaussian of a window, as a share of its side: nnU-Net's."""
+
+
+class Sliding:
+    """Windows over a volume, blended where they overlap.
+
+    Args:
+        overlap: Of neighbouring windows, share of their side.
+        mirror: Axes to mirror, as in ``zyx``; the mean over all combinations is taken. Empty for none.
+        blend: ``gaussian``, or ``constant``.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` for words that mean nothing.
+    """
+
+    def __init__(self, overlap: float = 0.5, mirror: str = "", blend: str = "gaussian") -> None:
+        if not 0.0 <= overlap < 1.0 or blend not in ("gaussian", "constant"):
+            raise LymphoscopeError("USE-E-VALUE", f"sliding windows cannot have overlap {overlap} and blend {blend!r}")
+        self._overlap, self._blend = overlap, blend
+        self._flips = _flips(mirror)
+
+    def __call__(
+        self,
+        predict: Predict,
+        images: NDArray[np.float32],
+        size: Sequence[int],
+        context: int = 0,
+        progress: Progress = silent,
+    ) -> NDArray[np.float32]:
+        """Probabilities of a whole volume.
+
+        Args:
+            predict: The network.
+            images: Channels, scaled: (channels, z, y, x).
+            size: Side of a window, without context, voxels.
+            context: Voxels that the network needs round a window.
+            progress: Hears of every window.
+
+        Returns:
+            Probabilities (classes, z, y, x), float32.
+        """
+        space = images.shape[1:]
+        side = tuple(size)
+        margin = [max(0, wanted - have) for wanted, have in zip(side, space, strict=True)]
+        pads = [(gap // 2 + context, gap - gap // 2 + context) for gap in margin]
+        padded = np.pad(images, [(0, 0), *pads])
+        inner = tuple(have + gap for have, gap in zip(space, margin, strict=True))
+        weight = window(side, self._blend)
+        starts = list(product(*(steps(n, m, self._overlap) for n, m in zip(inner, side, strict=True))))
+        total: NDArray[np.float32] | None = None
+        weights = np.zeros(inner, np.float32)
+        for number, start in enumerate(starts):
+            progress("predicting", number, len(starts))
+            part = padded[(slice(None), *(slice(a, a + m + 2 * context) for a, m in zip(start, side, strict=True)))]
+            found = self._mirrored(predict, part)
+            where = tuple(slice(a, a + m) for a, m in zip(start, side, strict=True))
+            if total is None:
+                total = np.zeros((len(found), *inner), np.float32)
+            total[(slice(None), *where)] += found * weight
+            weights[where] += weight
+        progress("predicting", len(starts), len(starts))
+        assert total is not None
+        total /= weights
+        kept = tuple(slice(gap // 2, gap // 2 + n) for gap, n in zip(margin, space, strict=True))
+        return np.asarray(total[(slice(None), *kept)])
+
+    def _mirrored(self, predict: Predict, part: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = [
+            np.flip(predict(np.ascontiguousarray(np.flip(part, axes))[None])[0], axes)
+            if axes
+            else predict(part[None])[0]
+            for axes in self._flips
+        ]
+        return np.asarray(found[0] if len(found) == 1 else np.mean(found, axis=0, dtype=np.float32))
+
+
+class Slicewise:
+    """Every slice of a volume by itself.
+
+    Args:
+        axis: 0 axial, 1 coronal, 2 sagittal.
+        thick: Neighbouring slices given as channels.
+        multiple: Sides are filled up to a multiple of it, pixels.
+        mirror: Axes of the slice to mirror, as in ``yx``; empty for none.
+    """
+
+    def __init__(self, axis: int = 0, thick: int = 1, multiple: int = 32, mirror: str = "") -> None:
+        self._axis, self._thick, self._multiple = axis, thick, multiple
+        self._flips = _flips(mirror)
+
+    def __call__(
+        self,
+        predict: Predict,
+        images: NDArray[np.float32],
+        size: Sequence[int],
+        context: int = 0,
+        progress: Progress = silent,
+    ) -> NDArray[np.float32]:
+        """Probabilities of a whole volume, slice by slice; arguments and result as for `Sliding`."""
+        along = np.moveaxis(images, 1 + self._axis, 0)
+        count, half = len(along), self._thick // 2
+        space = along.shape[2:]
+        gaps = [-n % self._multiple for n in space]
+        pads = [(gap // 2 + context, gap - gap // 2 + context) for gap in gaps]
+        filled = np.pad(along, [(half, half), (0, 0), *pads])
+        out: list[NDArray[np.float32]] = []
+        for number in range(count):
+            progress("predicting", number, count)
+            stack = np.moveaxis(filled[number : number + self._thick], 1, 0)
+            slice_ = stack.reshape(-1, *stack.shape[2:])
+            found = [
+                np.flip(predict(np.ascontiguousarray(np.flip(slice_, axes))[None])[0], axes) for axes in self._flips
+            ]
+            cropped = tuple(slice(gap // 2, gap // 2 + n) for gap, n in zip(gaps, space, strict=True))
+            out.append(np.asarray(np.mean(found, axis=0, dtype=np.float32))[(slice(None), *cropped)])
+        progress("predicting", count, count)
+        return np.ascontiguousarray(np.moveaxis(np.stack(out, 1), 1, 1 + self._axis))
+
+
+def steps(length: int, side: int, overlap: float) -> list[int]:
+    """First indices of windows along an axis: evenly spread, the last ending where the axis ends.
+
+    Args:
+        length: Of the axis, at least `side`.
+        side: Of a window.
+        overlap: Least share that neighbours have in common.
+    """
+    if length <= side:
+        return [0]
+    count = int(np.ceil((length - side) / max(1.0, side * (1.0 - overlap)))) + 1
+    return [round(i * (length - side) / (count - 1)) for i in range(count)]
+
+
+def window(side: Sequence[int], blend: str) -> NDArray[np.float32]:
+    """Weights of a window, highest in its centre, nowhere zero."""
+    if blend == "constant":
+        return np.ones(tuple(side), np.float32)
+    weight = np.ones((), np.float64)
+    for n in side:
+        place = (np.arange(n) - (n - 1) / 2) / (n * _SIGMA)
+        weight = weight[..., None] * np.exp(-0.5 * place**2)
+    return np.asarray(np.maximum(weight / weight.max(), 1e-4), np.float32)
+
+
+def _flips(mirror: str) -> list[tuple[int, ...]]:
+    """All combinations of axes, counted from the last, so that they hold for slices and volumes."""
+    axes = [-("xyz".index(axis) + 1) for axis in mirror]
+    return [flip for count in range(len(axes) + 1) for flip in combinations(axes, count)]

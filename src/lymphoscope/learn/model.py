@@ -1,0 +1,92 @@
+"""A run folder ready to predict: all stages, all folds asked for, by OpenVINO or torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.progress import Progress, silent
+from lymphoscope.core.volume import Volume
+from lymphoscope.learn.predict import Member, Predicted, predict_all
+from lymphoscope.learn.run import Run, exported
+from lymphoscope.recipes.planning import Plan
+from lymphoscope.recipes.spec import Stage
+
+ENGINES = ("openvino", "torch")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Trained networks of a recipe.
+
+    Attributes:
+        plan: What they were trained by.
+        stages: Each stage with its networks, one a fold.
+    """
+
+    plan: Plan
+    stages: Sequence[tuple[Stage, Sequence[Member]]]
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Images it needs, by role."""
+        own = {stage.id for stage, _ in self.stages}
+        return tuple(dict.fromkeys(role for stage, _ in self.stages for role in stage.reads if role not in own))
+
+    def predict(self, volumes: Mapping[str, Volume], progress: Progress = silent) -> Predicted:
+        """Probabilities of a case on the grid of the recipe's first input.
+
+        Args:
+            volumes: Images by role.
+            progress: Hears of every window.
+
+        Raises:
+            LymphoscopeError: ``DATA-E-MISSING`` when an image is missing.
+        """
+        return predict_all(self.stages, volumes, progress)
+
+
+def open_model(run: Run, folds: Sequence[int] | None = None, engine: str = "openvino") -> Model:
+    """Load a run for prediction. OpenVINO needs no torch.
+
+    Args:
+        run: The run folder.
+        folds: Which folds speak; None for all that are trained.
+        engine: One of `ENGINES`.
+
+    Raises:
+        LymphoscopeError: ``RUN-E-FOLDER`` for no run folder or one without a trained fold, ``USE-E-VALUE`` for a fold
+            that is not trained or an unknown engine, ``RUN-E-WEIGHTS`` for damaged weights.
+    """
+    if engine not in ENGINES:
+        raise LymphoscopeError("USE-E-VALUE", f"an engine is one of {', '.join(ENGINES)}", "--engine")
+    plan, there = run.plan(), run.folds()
+    if not there:
+        raise LymphoscopeError("RUN-E-FOLDER", "no fold of this run is trained yet", where=run.path.name)
+    wanted = there if folds is None else tuple(folds)
+    missing = sorted(set(wanted) - set(there))
+    if missing:
+        raise LymphoscopeError("USE-E-VALUE", f"fold {missing[0]} of this run is not trained", "--folds")
+    load = _by_openvino if engine == "openvino" else _by_torch
+    return Model(plan, [(stage, [load(plan, run, stage, fold) for fold in wanted]) for stage in plan.recipe.learnt])
+
+
+def _by_openvino(plan: Plan, run: Run, stage: Stage, fold: int) -> Member:
+    from lymphoscope.learn.openvino_engine import by_openvino  # noqa: PLC0415 - slow to load
+
+    folder = run.stage(fold, stage.id)
+    try:
+        context = int(json.loads((folder / "network.json").read_text(encoding="utf-8"))["context"])
+        return Member(by_openvino(exported(folder)), context)
+    except (OSError, ValueError, KeyError, RuntimeError):
+        raise LymphoscopeError("RUN-E-WEIGHTS", "the exported network cannot be read", where=folder.name) from None
+
+
+def _by_torch(plan: Plan, run: Run, stage: Stage, fold: int) -> Member:
+    from lymphoscope.learn.crossval import trained  # noqa: PLC0415 - needs torch
+    from lymphoscope.learn.torch_engine import by_torch  # noqa: PLC0415
+
+    net = trained(plan, run, stage, fold)
+    return Member(by_torch(net), net.backbone.context)

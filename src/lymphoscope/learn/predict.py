@@ -1,0 +1,109 @@
+"""A trained recipe applied to one case: stage after stage, the mean of the folds, on the grid of its first input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphoscope.core.geometry import Geometry
+from lymphoscope.core.progress import Progress, silent
+from lymphoscope.core.units import Unit
+from lymphoscope.core.volume import Volume
+from lymphoscope.image.resample import resample
+from lymphoscope.learn.infer import Predict
+from lymphoscope.learn.parts import made
+from lymphoscope.learn.prepare import inputs
+from lymphoscope.recipes.spec import Learn, Stage
+
+
+@dataclass(frozen=True, eq=False)
+class Predicted:
+    """Probabilities of a case.
+
+    Attributes:
+        probabilities: (classes, z, y, x), float32, background first; they add up to 1.
+        geometry: The grid of the first input.
+    """
+
+    probabilities: NDArray[np.float32]
+    geometry: Geometry
+
+    @property
+    def labels(self) -> Volume:
+        """The most probable class of every voxel."""
+        return Volume(self.probabilities.argmax(axis=0).astype(np.int16), self.geometry, Unit.LABEL)
+
+    @property
+    def lesion(self) -> Volume:
+        """Probability of anything but background."""
+        return Volume(1.0 - self.probabilities[0], self.geometry, Unit.PROBABILITY)
+
+    @property
+    def entropy(self) -> Volume:
+        """Uncertainty of the class of every voxel, bits: 0 where sure, log2 of the number of classes at most."""
+        p = np.clip(self.probabilities, 1e-7, 1.0)
+        return Volume(-(p * np.log2(p)).sum(axis=0), self.geometry, Unit.ARBITRARY)
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One trained network of a stage.
+
+    Attributes:
+        predict: The network, by any engine.
+        context: Voxels that it needs round a window.
+    """
+
+    predict: Predict
+    context: int
+
+
+def predict_stage(
+    stage: Stage, members: Sequence[Member], volumes: Mapping[str, Volume], progress: Progress = silent
+) -> Predicted:
+    """Probabilities of one stage, the mean over its folds.
+
+    Args:
+        stage: With all numbers resolved.
+        members: Its networks, one a fold.
+        volumes: Images by what the stage reads.
+        progress: Hears of every window.
+
+    Raises:
+        LymphoscopeError: ``DATA-E-MISSING`` when an input is missing.
+    """
+    images, grid = inputs(stage, volumes)
+    learn = stage.trained
+    infer, size = made("infer", learn.infer), window_size(learn)
+    found = [infer(member.predict, images, size, member.context, progress) for member in members]
+    mean = found[0] if len(found) == 1 else np.asarray(np.mean(found, axis=0, dtype=np.float32))
+    return on_grid(mean, grid, volumes[stage.reads[0]].geometry)
+
+
+def predict_all(
+    stages: Sequence[tuple[Stage, Sequence[Member]]], volumes: Mapping[str, Volume], progress: Progress = silent
+) -> Predicted:
+    """Probabilities of the last stage; earlier ones are made and read on the way."""
+    known = dict(volumes)
+    for stage, members in stages:
+        predicted = predict_stage(stage, members, known, progress)
+        known[stage.id] = predicted.lesion
+    return predicted
+
+
+def on_grid(probabilities: NDArray[np.float32], grid: Geometry, wanted: Geometry) -> Predicted:
+    """Probabilities on another grid, linearly; what the stage's grid does not reach is background."""
+    if not wanted.difference(grid):
+        return Predicted(probabilities, wanted)
+    lesion = [resample(Volume(part, grid, Unit.PROBABILITY), wanted).array for part in probabilities[1:]]
+    brought = np.stack(lesion).astype(np.float32)
+    return Predicted(np.concatenate([1.0 - brought.sum(axis=0, keepdims=True), brought]), wanted)
+
+
+def window_size(learn: Learn) -> tuple[int, ...]:
+    """Side of the windows of a stage: the examples it was trained on."""
+    size: tuple[int, ...] = made("sampler", learn.sampler).size()
+    return size

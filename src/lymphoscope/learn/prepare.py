@@ -1,0 +1,149 @@
+"""Cases made ready for a stage: on its grid, scaled, with the places of their lesions, kept on disk and mapped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.geometry import Geometry
+from lymphoscope.core.units import Unit
+from lymphoscope.core.volume import LesionMask, Volume
+from lymphoscope.image.components import components
+from lymphoscope.image.resample import labels_on, resample
+from lymphoscope.io.dataset.cases import UNMARKED
+from lymphoscope.learn.parts import made
+from lymphoscope.recipes.spec import Stage
+
+_MOST_VOXELS_OF_A_LESION = 4096
+"""Places kept of a lesion: a patch centred on one of some thousand voxels is as good as one of all."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A case as a stage is trained on it.
+
+    Attributes:
+        id: Case.
+        patient: Whose it is.
+        images: Channels in the order the stage reads them, scaled: (channels, z, y, x), float32; read-only.
+        labels: 0 background, 1 … classes, `UNMARKED` where unknown: (z, y, x), int8; None without a mask.
+        lesions: Voxels of each lesion, or a sample of them: one (n, 3) array of (z, y, x) a lesion.
+        grid: Where the stage works.
+        targets: Further things to learn, by name.
+    """
+
+    id: str
+    patient: str
+    images: NDArray[np.float32]
+    labels: NDArray[np.int8] | None
+    lesions: tuple[NDArray[np.int32], ...]
+    grid: Geometry
+    targets: Mapping[str, float]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Voxels along (z, y, x)."""
+        return self.images.shape[1:]
+
+
+def inputs(stage: Stage, volumes: Mapping[str, Volume]) -> tuple[NDArray[np.float32], Geometry]:
+    """The channels of a stage, resampled to its grid and scaled.
+
+    Args:
+        stage: What reads them.
+        volumes: Images by what a stage reads: ``pet:suv``, ``ct:hu``, or the id of an earlier stage.
+
+    Returns:
+        Channels (channels, z, y, x) and the grid.
+
+    Raises:
+        LymphoscopeError: ``DATA-E-MISSING`` when one is missing.
+    """
+    missing = [role for role in stage.reads if role not in volumes]
+    if missing:
+        raise LymphoscopeError("DATA-E-MISSING", f"stage {stage.id} reads {' and '.join(missing)}, which is not given")
+    learn = stage.trained
+    grid = made("grid", learn.grid)(volumes[stage.reads[0]].geometry)
+    scale = made("scale", learn.scale)
+    channels = [scale(role, _on(volumes[role], grid).astype(np.float32)) for role in stage.reads]
+    return np.ascontiguousarray(np.stack(channels), dtype=np.float32), grid
+
+
+def truth(labels: Volume, grid: Geometry) -> NDArray[np.int8]:
+    """A label map on the grid of a stage; `UNMARKED` stays where the nearest voxel has it.
+
+    Args:
+        labels: Whole numbers, `UNMARKED` where unknown.
+        grid: Where the stage works.
+    """
+    array = np.asarray(labels.values(Unit.LABEL))
+    if not grid.difference(labels.geometry):
+        return array.astype(np.int8)
+    known = LesionMask(np.maximum(array, 0).astype(np.int32), labels.geometry, "reference")
+    out = labels_on(known, grid)[0].labels.astype(np.int8)
+    if (array < 0).any():
+        unknown = Volume((array < 0).astype(np.float32), labels.geometry, Unit.PROBABILITY)
+        out[resample(unknown, grid).array > 0.5] = UNMARKED
+    return out
+
+
+def places(labels: NDArray[np.int8]) -> tuple[NDArray[np.int32], ...]:
+    """Voxels of every lesion, so that a small one can be drawn as often as a large one.
+
+    Args:
+        labels: Label map, (z, y, x).
+
+    Returns:
+        For each connected lesion up to some thousand of its voxels, evenly thinned: (n, 3) of (z, y, x).
+    """
+    numbered = components(labels > 0)
+    voxels = np.argwhere(numbered > 0).astype(np.int32)
+    lesion = numbered[numbered > 0]
+    order = np.argsort(lesion, kind="stable")
+    groups = np.split(voxels[order], np.flatnonzero(np.diff(lesion[order])) + 1) if len(order) else []
+    return tuple(group[:: -(-len(group) // _MOST_VOXELS_OF_A_LESION)] for group in groups)
+
+
+def store(case: Prepared, folder: Path) -> None:
+    """Write a prepared case; `load` maps it, so that a cohort need not fit into memory."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / f"{case.id}.images.npy", case.images)
+    if case.labels is not None:
+        np.save(folder / f"{case.id}.labels.npy", case.labels)
+    lesions = {f"lesion{i}": voxels for i, voxels in enumerate(case.lesions)}
+    np.savez(folder / f"{case.id}.lesions.npz", allow_pickle=False, affine=case.grid.affine, **lesions)
+    facts = {"id": case.id, "patient": case.patient, "targets": dict(case.targets), "frame": case.grid.frame}
+    (folder / f"{case.id}.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def load(folder: Path, cases: Sequence[str]) -> list[Prepared]:
+    """Prepared cases by id, their voxels mapped from disk."""
+    return [_load(folder, case) for case in cases]
+
+
+def _load(folder: Path, case: str) -> Prepared:
+    facts = json.loads((folder / f"{case}.json").read_text(encoding="utf-8"))
+    images = np.load(folder / f"{case}.images.npy", mmap_mode="r")
+    marked = folder / f"{case}.labels.npy"
+    with np.load(folder / f"{case}.lesions.npz") as kept:
+        affine = kept["affine"]
+        lesions = tuple(kept[f"lesion{i}"] for i in range(len(kept.files) - 1))
+    return Prepared(
+        id=facts["id"],
+        patient=facts["patient"],
+        images=images,
+        labels=np.load(marked, mmap_mode="r") if marked.exists() else None,
+        lesions=lesions,
+        grid=Geometry(images.shape[1:], affine, facts["frame"]),
+        targets=facts["targets"],
+    )
+
+
+def _on(volume: Volume, grid: Geometry) -> NDArray[np.float32]:
+    return np.asarray(resample(volume, grid).array)

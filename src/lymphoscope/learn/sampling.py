@@ -1,0 +1,166 @@
+"""What a training example is: where it is cut from a case, and how. The draw is the only random part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphoscope.io.dataset.cases import UNMARKED
+from lymphoscope.learn.prepare import Prepared
+
+Cut = tuple[NDArray[np.float32], NDArray[np.int8] | None]
+"""Images (channels, *space) and labels (*space) of an example."""
+
+
+class Sampler(Protocol):
+    """Cuts examples from cases.
+
+    Attributes:
+        dims: 2 or 3: how many axes an example has.
+        thick: Slices that become channels; 1 where there are none.
+    """
+
+    dims: int
+    thick: int
+
+    def size(self) -> tuple[int, ...]:
+        """Side of an example along each of its axes, without context, voxels."""
+
+    def cut(self, case: Prepared, rng: np.random.Generator, context: int) -> Cut:
+        """Draw an example from a case, `context` voxels larger on each side."""
+
+
+class Patches:
+    """Boxes of a volume.
+
+    Args:
+        size: Side in voxels, one number or (z, y, x).
+        positive: Share of boxes centred on a lesion voxel. First a lesion is drawn, then a voxel of it, so that a small
+            lesion is seen as often as a large one.
+    """
+
+    dims = 3
+    thick = 1
+
+    def __init__(self, size: int | Sequence[int] = 96, positive: float = 0.5) -> None:
+        self._size = _sides(size, 3)
+        self._positive = positive
+
+    def size(self) -> tuple[int, ...]:
+        """Side along (z, y, x), voxels."""
+        return self._size
+
+    def cut(self, case: Prepared, rng: np.random.Generator, context: int) -> Cut:
+        """A box of a case. Where the case is smaller, it is drawn where the case lies in the box.
+
+        Args:
+            case: Where it is cut from.
+            rng: Chance.
+            context: Voxels more on each side.
+
+        Returns:
+            Images (channels, z, y, x) and labels (z, y, x); outside the case 0, and `UNMARKED` in the labels.
+        """
+        centre = _lesion_voxel(case, rng) if rng.random() < self._positive else None
+        start = [
+            _start(length, side, None if centre is None else int(centre[axis]), rng)
+            for axis, (length, side) in enumerate(zip(case.shape, self._size, strict=True))
+        ]
+        where = [(begin - context, begin + side + context) for begin, side in zip(start, self._size, strict=True)]
+        return box(case.images, where, 0.0), None if case.labels is None else box(case.labels, where, UNMARKED)
+
+
+class Slices:
+    """Slices of a volume along one axis.
+
+    Args:
+        axis: 0 axial, 1 coronal, 2 sagittal.
+        size: Side in pixels, one number or two.
+        positive: Share of slices through a lesion voxel.
+        thick: Neighbouring slices given as channels, an odd number; 1 for none.
+    """
+
+    dims = 2
+
+    def __init__(self, axis: int = 0, size: int | Sequence[int] = 192, positive: float = 0.5, thick: int = 1) -> None:
+        self._axis, self._positive, self.thick = axis, positive, thick
+        self._size = _sides(size, 2)
+
+    def size(self) -> tuple[int, ...]:
+        """Side along the two axes of the slice, pixels."""
+        return self._size
+
+    def cut(self, case: Prepared, rng: np.random.Generator, context: int) -> Cut:
+        """A slice of a case.
+
+        Args:
+            case: Where it is cut from.
+            rng: Chance.
+            context: Pixels more on each side.
+
+        Returns:
+            Images (channels · thick, rows, columns) and labels (rows, columns); outside the case as for `Patches`.
+        """
+        voxel = _lesion_voxel(case, rng) if rng.random() < self._positive else None
+        where: list[tuple[int, int]] = []
+        sides = iter(self._size)
+        for axis, length in enumerate(case.shape):
+            if axis == self._axis:
+                slice_ = int(rng.integers(length)) if voxel is None else int(voxel[axis])
+                where.append((slice_ - self.thick // 2, slice_ + self.thick // 2 + 1))
+            else:
+                side = next(sides)
+                begin = _start(length, side, None if voxel is None else int(voxel[axis]), rng)
+                where.append((begin - context, begin + side + context))
+        images = np.moveaxis(box(case.images, where, 0.0), 1 + self._axis, 1)
+        images = images.reshape(-1, *images.shape[2:])
+        if case.labels is None:
+            return np.ascontiguousarray(images), None
+        labels = np.moveaxis(box(case.labels, where, UNMARKED), self._axis, 0)[self.thick // 2]
+        return np.ascontiguousarray(images), np.ascontiguousarray(labels)
+
+
+def order(cases: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Order in which the cases of an epoch are drawn from; the same for the same seed and epoch."""
+    return np.random.default_rng([seed, 1, epoch]).permutation(cases)
+
+
+def box(array: NDArray[Any], where: Sequence[tuple[int, int]], outside: float) -> NDArray[Any]:
+    """A box of the last axes of an array; what lies outside the array is filled.
+
+    Args:
+        array: (…, *space).
+        where: First and one past the last index along each axis of space; may lie outside.
+        outside: Value there.
+    """
+    space = array.shape[-len(where) :]
+    inner = tuple(slice(max(0, a), max(0, min(n, b))) for (a, b), n in zip(where, space, strict=True))
+    out = np.full((*array.shape[: -len(where)], *(b - a for a, b in where)), outside, array.dtype)
+    target = tuple(slice(part.start - a, part.stop - a) for part, (a, _) in zip(inner, where, strict=True))
+    every = (slice(None),) * (array.ndim - len(where))
+    if all(part.stop > part.start for part in inner):
+        out[every + target] = array[every + inner]
+    return out
+
+
+def _sides(size: int | Sequence[int], dims: int) -> tuple[int, ...]:
+    return (size,) * dims if isinstance(size, int) else tuple(int(side) for side in size)
+
+
+def _lesion_voxel(case: Prepared, rng: np.random.Generator) -> NDArray[np.int32] | None:
+    if not case.lesions:
+        return None
+    lesion = case.lesions[int(rng.integers(len(case.lesions)))]
+    voxel: NDArray[np.int32] = lesion[int(rng.integers(len(lesion)))]
+    return voxel
+
+
+def _start(length: int, side: int, centre: int | None, rng: np.random.Generator) -> int:
+    """First index of a side: inside the case as far as it goes, round the centre where there is one."""
+    low, high = min(0, length - side), max(0, length - side)
+    if length > side and centre is not None:
+        return int(np.clip(centre - side // 2, low, high))
+    return int(rng.integers(low, high + 1))

@@ -1,0 +1,74 @@
+"""How voxels become numbers of order one. A scale is a function ``(role, values) -> values`` of one input image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scale = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
+"""Role of the input (``pet:suv``, ``ct:hu``, or the id of a stage) and its values (z, y, x) to scaled values."""
+
+
+def modality(role: str) -> str:
+    """``pet``, ``ct`` or ``stage`` for an input of a stage."""
+    kind = role.partition(":")[0]
+    return kind if kind in ("pet", "ct") and ":" in role else "stage"
+
+
+def windows(suv: tuple[float, float] = (0.0, 30.0), hu: tuple[float, float] = (-150.0, 250.0)) -> Scale:
+    """Clip each image to its window and bring that to 0 … 1; maps of earlier stages stay as they are.
+
+    Args:
+        suv: SUV of 0 and of 1.
+        hu: HU of 0 and of 1.
+    """
+    window = {"pet": suv, "ct": hu}
+
+    def scale(role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        if modality(role) == "stage":
+            return values
+        low, high = window[modality(role)]
+        return np.asarray((np.clip(values, low, high) - low) / (high - low), np.float32)
+
+    return scale
+
+
+def nnunet(hu_range: tuple[float, float] = (-150.0, 250.0), hu_mean: float = 50.0, hu_sd: float = 100.0) -> Scale:
+    """What nnU-Net does: CT by figures of the whole training set, every other image by its own mean and SD.
+
+    Args:
+        hu_range: HU that CT is clipped to.
+        hu_mean: HU that becomes 0.
+        hu_sd: HU of one unit.
+    """
+
+    def scale(role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        kind = modality(role)
+        if kind == "stage":
+            return values
+        if kind == "ct":
+            return np.asarray((np.clip(values, *hu_range) - hu_mean) / hu_sd, np.float32)
+        return np.asarray((values - values.mean()) / max(float(values.std()), 1e-8), np.float32)
+
+    return scale
+
+
+def compressed(suv: float = 3.0, hu: tuple[float, float] = (-150.0, 250.0)) -> Scale:
+    """Uptake on a scale that is linear for faint and logarithmic for hot lesions: asinh(SUV / suv); CT by its window.
+
+    A window wide enough for the hottest lesions leaves a faint one a twentieth of it; the logarithm keeps both apart.
+
+    Args:
+        suv: SUV where linear turns into logarithmic.
+        hu: HU of 0 and of 1.
+    """
+    plain = windows(hu=hu)
+
+    def scale(role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        if modality(role) == "pet":
+            return np.asarray(np.arcsinh(values / np.float32(suv)), np.float32)
+        return plain(role, values)
+
+    return scale
