@@ -188,4 +188,4 @@ def _window_mean(image: Tensor, side: int) -> Tensor:
         reach = [0, 0] * (image.ndim - 1 - axis) + [side // 2 + 1, side // 2]
         sums = functional.pad(image, reach).cumsum(axis)
         image = sums.narrow(axis, side, length) - sums.narrow(axis, 0, length)
-    return image / side ** (image.ndim - 2)
+    return image.div(side ** (image.ndim - 2))
