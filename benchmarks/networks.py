@@ -22,7 +22,7 @@ from lymphoscope.nets.network import Network
 from lymphoscope.recipes.parts.heads import HEADS
 from lymphoscope.recipes.parts.nets import NETS
 
-THREADS, REPEATS = 2, 4
+THREADS, REPEATS = 2, 2
 NNUNET: dict[str, Any] = {"down": "stride", "act": "leaky_relu", "bias": True}
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
     "unet 32–320, as nnU-Net": ("unet", {"widths": (32, 64, 128, 256, 320), **NNUNET}),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import fields
 from typing import Any
 
+import numpy as np
+import openvino
 import pytest
 import torch
 
@@ -148,3 +151,29 @@ def test_whole_networks_predict_shares_of_classes_at_full_size(name: str) -> Non
     torch.testing.assert_close(found.sum(dim=1), torch.ones_like(found[:, 0]))
     assert set(outputs) == {"logits", "risk"}
     assert [one.shape for one in outputs["risk"]] == [(2, 2)]
+
+
+@pytest.mark.parametrize("name", ["unet", "deepmedic", "deeplabv3", "fcn8s"])
+def test_openvino_says_the_same(name: str) -> None:
+    """Prediction runs without torch where networks were exported. These four have every kind of layer of the others."""
+    backbone = made(name, 2)
+    head = HEADS["fcn" if name == "fcn8s" else "segment"].load()(widths=backbone.widths, dims=2, classes=2)
+    network = Predicted(Network(backbone, [head]).eval())
+    given = images(backbone, 2, batch=1)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = network(given).numpy()
+        exported = openvino.convert_model(network, example_input=given)
+    found = openvino.compile_model(exported, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(given.numpy())[0]
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+class Predicted(torch.nn.Module):
+    """What a network predicts, as its own forward pass."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, given: torch.Tensor) -> torch.Tensor:
+        return self.network.predict(given)
