@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,9 @@ from typer.main import get_command
 
 from lymphoscope.app.cli import app
 from lymphoscope.core.codes import CODES
+from lymphoscope.evaluate.catalogue import reference_page as metrics
 from lymphoscope.quant.catalogue import reference_page as quantities
+from lymphoscope.recipes.page import recipes_page as recipes
 from lymphoscope.recipes.page import reference_page as methods
 
 HERE = Path(__file__).parent
@@ -26,6 +28,8 @@ FAMILIES = {
     "D5PS": "Five-point scale",
     "OUT": "DICOM objects",
     "DATA": "Data sets",
+    "EVAL": "Evaluation",
+    "DEID": "De-identification",
     "NODE": "The DICOM node",
     "USE": "Use",
     "RUN": "Lymphoscope itself",
@@ -69,7 +73,7 @@ def command_line() -> str:
         "wrong usage, 3 input refused. The environment variable `LYMPHOSCOPE_THREADS` sets the number of threads.",
         "Made from `lymphoscope.app.cli`; do not edit.",
     ]
-    for name, command in root.commands.items():
+    for name, command in _commands(root):
         arguments = [p for p in command.params if p.param_type_name == "argument"]
         usage = " ".join(["lymphoscope", name, *(_bare(p) for p in arguments), "[OPTIONS]"])
         lines += ["", f"## lymphoscope {name}", "", "```text", usage, "```", "", str(command.help).strip()]
@@ -78,6 +82,14 @@ def command_line() -> str:
         options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
         lines += [_option(p) for p in options]
     return "\n".join(lines) + "\n"
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every verb, and under a verb that has some its own."""
+    for name, command in group.commands.items():
+        yield f"{before}{name}", command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
 
 
 def _bare(parameter: Any) -> str:
@@ -96,7 +108,9 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/messages.md": messages,
     "reference/cli.md": command_line,
     "reference/methods.md": methods,
+    "reference/recipes.md": recipes,
     "reference/quantities.md": quantities,
+    "reference/metrics.md": metrics,
 }
 
 

@@ -254,7 +254,7 @@ def test_doctor_answers(say) -> None:
 
 def test_version_and_help(say) -> None:
     assert say("--version").out.startswith("lymphoscope 0.")
-    for verb in ("run", "series", "suv", "phantom", "methods", "messages", "doctor"):
+    for verb in ("run", "series", "suv", "phantom", "recipes", "messages", "doctor"):
         said = say(verb, "--help")
         assert said.status == 0 and "--json" in said.out
 
