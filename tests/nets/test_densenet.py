@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from monai.networks.nets import DenseNet121
 
@@ -24,14 +25,15 @@ def test_each_layer_adds_its_growth_and_transitions_halve() -> None:
     assert network.strides == tuple((s, s, s) for s in (2, 4, 8, 16, 32))
 
 
-def test_early_features_bear_on_all_later_ones_and_are_kept() -> None:
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_early_features_bear_on_all_later_ones_and_are_kept(norm: str) -> None:
     torch.manual_seed(0)
     plan = DenseNetSettings(growth=2)
-    block = torch.nn.Sequential(*(DenseLayer(Style(2, "batch"), 4 + 2 * n, plan) for n in range(4))).eval()
+    block = torch.nn.Sequential(*(DenseLayer(Style(2, norm), 4 + 2 * n, plan) for n in range(4))).eval()
     given = torch.randn(1, 4, 8, 8)
     cut = given.clone()
     cut[:, 0] = 0
-    before, after = block(given), block(cut)
+    before, after = block(given.clone()), block(cut)
     torch.testing.assert_close(before[:, :4], given)
     changed = (before - after).abs().amax(dim=(0, 2, 3)) > 1e-4
     assert changed.tolist() == [True, False, False, False, *[True] * 8]

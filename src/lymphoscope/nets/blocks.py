@@ -98,8 +98,11 @@ class Style:
         return layer
 
     def activation(self) -> nn.Module:
-        """The activation alone."""
-        return nn.Identity() if ACTS[self.act] is None else get_act_layer(ACTS[self.act])
+        """The activation alone. It works on a copy: others may read what comes in."""
+        layer: nn.Module = nn.Identity() if ACTS[self.act] is None else get_act_layer(ACTS[self.act])
+        if isinstance(layer, nn.ReLU | nn.LeakyReLU | nn.ELU):
+            layer.inplace = False
+        return layer
 
     def normalisation(self, width: int) -> nn.Module:
         """The norm alone."""
