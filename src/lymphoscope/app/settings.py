@@ -18,6 +18,7 @@ from lymphoscope.core.study import ORGANS
 from lymphoscope.recipes.classical import DEFAULT, METHODS
 
 if TYPE_CHECKING:
+    from lymphoscope.io.deid.study import Choice
     from lymphoscope.io.intake import LoadOptions
 
 CONNECTIVITIES = (6, 18, 26)
@@ -259,6 +260,23 @@ def _drawn_choice(words: Mapping[str, Any]) -> DrawnChoice | None:
     parts = segments.split(",") if isinstance(segments, str) else map(str, segments)
     chosen = tuple(part.strip() for part in parts if part.strip())
     return DrawnChoice(Path(words["mask"]), chosen, words.get("lesion", COMPONENT))
+
+
+def deid_choice(words: Mapping[str, Any]) -> Choice:
+    """What the user decides about de-identification, from the words of the command line.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` when the file of words cannot be read.
+    """
+    from lymphoscope.io.deid.study import Choice  # noqa: PLC0415 - slow to load, and not every verb needs it
+
+    if words["words"] is None:
+        return Choice(words["secondary"])
+    try:
+        lines = words["words"].read_text("utf-8").split()
+    except (OSError, ValueError):
+        raise LymphoscopeError("USE-E-VALUE", "the file of words cannot be read", "--words") from None
+    return Choice(words["secondary"], tuple(sorted({line.upper() for line in lines})))
 
 
 def threads() -> int:

@@ -8,9 +8,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
-from lymphoscope.app.batch.work import FAILED, Ending, Task, work
+from lymphoscope.app.batch.work import FAILED, Ending
 from lymphoscope.core.errors import LymphoscopeError, Message
 
 _CONNECT_SECONDS = 15
@@ -25,6 +25,17 @@ _LOCAL = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.worker.profile.enabled": False,
 }
+
+
+class Job(Protocol):
+    """Something to be done for one study; it goes to another process, so it can be pickled."""
+
+    @property
+    def name(self) -> str:
+        """Name of the study, different for each."""
+
+
+T = TypeVar("T", bound=Job)
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ class Crew:
         return False
 
 
-def endings(tasks: Iterable[Task], crew: Crew, do: Callable[[Task], Ending] = work) -> Iterator[Ending]:
+def endings(tasks: Iterable[T], crew: Crew, do: Callable[[T], Ending]) -> Iterator[Ending]:
     """Do the tasks and tell of each as it ends, in any order.
 
     Args:
@@ -147,16 +158,16 @@ def _silence() -> Iterator[None]:
         logger.setLevel(before)
 
 
-def _through(client: Any, tasks: Iterator[Task], places: int | None, do: Callable[[Task], Ending]) -> Iterator[Ending]:
+def _through(client: Any, tasks: Iterator[T], places: int | None, do: Callable[[T], Ending]) -> Iterator[Ending]:
     """Give out as many tasks as there are places.
 
     A dying process takes along whatever else it had been given. So what was lost is tried once more at the end, one
     by one: what is lost then has itself to blame.
     """
-    given: dict[str, Task] = {}
-    lost: list[Task] = []
+    given: dict[str, T] = {}
+    lost: list[T] = []
 
-    def submit(task: Task) -> Any:
+    def submit(task: T) -> Any:
         future = client.submit(do, task, key=f"study-{task.name}-{len(given)}", pure=False)
         given[future.key] = task
         return future

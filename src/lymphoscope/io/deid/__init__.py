@@ -1,0 +1,1 @@
+"""De-identification: what leaves no trace of a patient, and keeps every number SUV depends on."""
