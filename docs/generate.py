@@ -14,6 +14,7 @@ from lymphoscope.evaluate.catalogue import reference_page as metrics
 from lymphoscope.quant.catalogue import reference_page as quantities
 from lymphoscope.recipes.page import recipes_page as recipes
 from lymphoscope.recipes.page import reference_page as methods
+from lymphoscope.recipes.parts.page import reference_page as losses_and_augmentation
 
 HERE = Path(__file__).parent
 FAMILIES = {
@@ -109,6 +110,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/cli.md": command_line,
     "reference/methods.md": methods,
     "reference/recipes.md": recipes,
+    "reference/losses-and-augmentation.md": losses_and_augmentation,
     "reference/quantities.md": quantities,
     "reference/metrics.md": metrics,
 }

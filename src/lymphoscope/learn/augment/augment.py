@@ -52,21 +52,7 @@ class Spatial(Augment):
 
 @dataclass(frozen=True, kw_only=True)
 class Valued(Augment):
-    """Something that changes the values of images, each channel by its own drawing.
-
-    Attributes:
-        per_channel: Probability that it happens to a channel, where it happens to an example.
-    """
-
-    per_channel: float = 1.0
-
-    def happening(self, rng: np.random.Generator, channels: int, dims: int) -> Drawn:
-        """A drawing for each channel, None where nothing happens to it."""
-        return {"channels": [self.channel(rng) if rng.random() < self.per_channel else None for _ in range(channels)]}
-
-    def channel(self, rng: np.random.Generator) -> Drawn:
-        """Say what happens to a channel."""
-        raise NotImplementedError
+    """Something that changes the values of images: ``channels`` of a drawing has an entry each, None for nothing."""
 
     def change(self, image: Tensor, drawn: Drawn) -> Tensor:
         """A new image (*space) fp32; the one given stays as it is."""
@@ -76,6 +62,25 @@ class Valued(Augment):
         """New images (channels, *space)."""
         pairs = zip(images, drawn["channels"], strict=True)
         return torch.stack([image if one is None else self.change(image, one) for image, one in pairs])
+
+
+@dataclass(frozen=True, kw_only=True)
+class EachChannel(Valued):
+    """Something that changes each channel by its own drawing.
+
+    Attributes:
+        per_channel: Probability that it happens to a channel, where it happens to an example.
+    """
+
+    per_channel: float = 1.0
+
+    def happening(self, rng: np.random.Generator, channels: int, dims: int) -> Drawn:
+        """A drawing for each channel."""
+        return {"channels": [self.channel(rng) if rng.random() < self.per_channel else None for _ in range(channels)]}
+
+    def channel(self, rng: np.random.Generator) -> Drawn:
+        """Say what happens to a channel."""
+        raise NotImplementedError
 
 
 def between(rng: np.random.Generator, limits: Sequence[float]) -> float:

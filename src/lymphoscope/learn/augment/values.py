@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from lymphoscope.learn.augment.along import along, blur_matrix
-from lymphoscope.learn.augment.augment import Drawn, Valued, about_one, between, seed
+from lymphoscope.learn.augment.augment import Drawn, EachChannel, Valued, about_one, between, seed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Noise(Valued):
+class Noise(EachChannel):
     """Add Gaussian noise.
 
     Attributes:
@@ -34,7 +34,7 @@ class Noise(Valued):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Blur(Valued):
+class Blur(EachChannel):
     """Blur with a Gaussian.
 
     Attributes:
@@ -54,7 +54,7 @@ class Blur(Valued):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LowResolution(Valued):
+class LowResolution(EachChannel):
     """Keep fewer voxels, by the nearest, and enlarge again linearly.
 
     Attributes:
@@ -76,7 +76,7 @@ class LowResolution(Valued):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Intensity(Valued):
+class Intensity(EachChannel):
     """Multiply, and stretch about the mean within the image's range.
 
     Attributes:
@@ -105,7 +105,7 @@ class Intensity(Valued):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gamma(Valued):
+class Gamma(EachChannel):
     """Raise to a power between the image's lowest and highest value.
 
     Attributes:

@@ -25,6 +25,9 @@ class Loss(nn.Module):
     of = "labels"
     name = "loss"
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def parts(self, *seen: Any) -> dict[str, Tensor]:
         """Named values whose sum is minimised."""
         return {self.name: self(*seen)}
