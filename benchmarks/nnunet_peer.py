@@ -56,6 +56,8 @@ def main() -> None:
     for side in shown["patch_size"]:
         voxels *= int(side)
     summary = json.loads((folder / "summary.json").read_text())
+    counts = ("TP", "FP", "FN", "TN")
+    drawn = sum(next(iter(case["metrics"].values()))[name] for case in summary["metric_per_case"] for name in counts)
     figures = {
         "nnunetv2": version("nnunetv2"),
         "torch": torch.__version__,
@@ -69,6 +71,7 @@ def main() -> None:
         "steps": steps,
         "training_voxels_per_s": round(voxels * steps / seconds),
         "predicting_s": round(predicted, 1),
+        "predicting_voxels_per_s": round(drawn / predicted),
         "predicted_cases": len(summary["metric_per_case"]),
         "mirroring": wish.mirroring,
         "peak_mb": peak_mb(),

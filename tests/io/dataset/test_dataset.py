@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
@@ -110,7 +112,11 @@ def test_version_1_is_understood(folder: Folder) -> None:
         ({"labels": {"background": 0, "lesion": 2}}, "DATA-E-LABELS", "classes 1, 2"),
         ({"labels": {"background": 0, "lesion": 1, "ignore": 3}}, "DATA-E-LABELS", "ignore"),
         ({"labels": {"background": 0, "lesion": "x"}}, "DATA-E-LABELS", "whole number"),
+        ({"labels": {"background": 0, "lesion": 1.5}}, "DATA-E-LABELS", "whole number"),
+        ({"labels": {"0": "background", "2": "lesion"}}, "DATA-E-LABELS", "classes 1, 2"),
+        ({"labels": {}}, "DATA-E-LABELS", "background 0"),
         ({"labels": None}, "DATA-E-LAYOUT", "labels"),
+        ({"dataset": {"a": {"images": ["x.nii.gz"], "label": "y.nii.gz"}}}, "DATA-E-LAYOUT", "lists images by case"),
         ({"file_ending": ".png"}, "DATA-E-LAYOUT", ".png"),
         ({"file_ending": ".nii"}, "DATA-E-EMPTY", "imagesTr"),
         ({"numTraining": 4}, "DATA-E-MISSING", "numTraining says 4"),
@@ -119,6 +125,39 @@ def test_version_1_is_understood(folder: Folder) -> None:
 def test_a_faulty_dataset_json_is_refused(folder: Folder, words: dict[str, Any], code: str, says: str) -> None:
     folder.edit(**words)
     assert says in refused(code, lambda: open_dataset(folder.path))
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.floats()
+    | st.sampled_from(["CT", "PET", "background", "1", ".nii"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["0", "1", "2", "background", "lesion", "ignore", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+WORDS = ("channel_names", "modality", "labels", "file_ending", "numTraining", "dataset", "name")
+
+
+@settings(max_examples=150, deadline=None)
+@given(words=st.dictionaries(st.sampled_from(WORDS), JSON, max_size=3))
+def test_whatever_dataset_json_says_is_understood_or_refused(words: dict[str, Any], tmp_path_factory: Any) -> None:
+    path = tmp_path_factory.mktemp("any")
+    for name in ("imagesTr/a_0000.nii.gz", "imagesTr/a_0001.nii.gz", "labelsTr/a.nii.gz"):
+        (path / name).parent.mkdir(exist_ok=True)
+        (path / name).touch()
+    sound = {"channel_names": {"0": "CT", "1": "PET"}, "labels": {"background": 0, "lesion": 1}}
+    (path / "dataset.json").write_text(json.dumps({**sound, **words}))
+    try:
+        data = open_dataset(path)
+    except LymphoscopeError as error:
+        assert error.code.startswith("DATA-E-")
+        return
+    assert [case.id for case in data.cases] == ["a"]
+    assert sorted(data.labels.values()) == list(range(len(data.labels)))
 
 
 def test_files_that_are_missing_are_named(folder: Folder) -> None:

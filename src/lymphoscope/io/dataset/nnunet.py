@@ -83,6 +83,12 @@ def _facts(folder: Path) -> _Facts:
     channels = record.get("channel_names", record.get("modality")) if isinstance(record, dict) else None
     if not isinstance(channels, dict) or not isinstance(record.get("labels"), dict):
         raise LymphoscopeError("DATA-E-LAYOUT", "the file does not name channels and labels", DATASET_JSON)
+    if "dataset" in record:
+        what, fix = (
+            "the file lists images by case, which is not read",
+            "Put the images into imagesTr, without the list.",
+        )
+        raise LymphoscopeError("DATA-E-LAYOUT", what, DATASET_JSON, fix)
     ending = record.get("file_ending", ".nii.gz")
     if ending not in _ENDINGS:
         fix = "Convert the images to NIfTI."
@@ -112,13 +118,11 @@ def _labels(written: Mapping[str, Any]) -> tuple[dict[str, int], int | None]:
     if any(isinstance(value, list) for value in written.values()):
         what, fix = "labels are regions, made of several numbers", "Write one number for each class."
         raise LymphoscopeError("DATA-E-LABELS", what, DATASET_JSON, fix)
-    try:
-        if all(name.isdigit() for name in written):
-            labels = {str(name): int(number) for number, name in written.items()}
-        else:
-            labels = {str(name): int(number) for name, number in written.items()}
-    except (TypeError, ValueError):
-        raise LymphoscopeError("DATA-E-LABELS", "a label is not a whole number", DATASET_JSON) from None
+    turned = all(name.isdigit() for name in written)
+    pairs = ((str(value), name) if turned else (name, value) for name, value in written.items())
+    labels = {name: int(number) if str(number).isdigit() else -1 for name, number in pairs}
+    if min(labels.values(), default=0) < 0:
+        raise LymphoscopeError("DATA-E-LABELS", "a label is not a whole number", DATASET_JSON)
     ignore = labels.pop("ignore", None)
     if labels.get("background") != 0 or sorted(labels.values()) != list(range(len(labels))):
         raise LymphoscopeError("DATA-E-LABELS", "labels are not background 0 and classes 1, 2, …", DATASET_JSON)
