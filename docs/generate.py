@@ -32,6 +32,8 @@ FAMILIES = {
     "EVAL": "Evaluation",
     "DEID": "De-identification",
     "NODE": "The DICOM node",
+    "READ": "Reading a case",
+    "WEB": "The reading page",
     "USE": "Use",
     "RUN": "Lymphoscope itself",
 }

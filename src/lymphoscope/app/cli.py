@@ -455,6 +455,30 @@ def compare(
 
 
 @app.command()
+def serve(
+    context: typer.Context,
+    cases: o.Cases,
+    host: o.Host = "127.0.0.1",
+    port: o.Port = 8765,
+    name: o.HostName = "",
+    add_user: o.AddUser = None,
+    role: o.Role = "reader",
+    user_name: o.UserName = "",
+    database: o.Database = "",
+    rebuild_index: o.RebuildIndex = False,
+    as_json: o.Json = False,
+) -> None:
+    """Serve the reading page: correct the lesions of measured cases, watch the numbers follow, sign.
+
+    On loopback a one-time link logs in. It runs until Ctrl-C. Needs the extra `serve`.
+    """
+    with _verb(context):
+        from lymphoscope.app.web import verb
+
+        verb.serve(cases, verb.Door(host, port, name, database), verb.NewUser(add_user, role, user_name), rebuild_index)
+
+
+@app.command()
 def doctor(context: typer.Context, as_json: o.Json = False) -> None:
     """Look at this machine: versions, threads, memory, decoders, optional parts."""
     with _verb(context) as manner:

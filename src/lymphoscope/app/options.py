@@ -377,3 +377,52 @@ EntropyMaps = Annotated[
     bool, typer.Option("--entropy", help="Write the entropy of the classes too, bits.", rich_help_panel=_PREDICTING)
 ]
 Again = Annotated[bool, typer.Option("--force", help="Make again what is there.", rich_help_panel=_PREDICTING)]
+
+_DOOR = "Who may come in"
+
+Cases = Annotated[
+    Path, typer.Argument(metavar="CASES", show_default=False, help="The folder that holds the case folders.")
+]
+Host = Annotated[
+    str,
+    typer.Option(
+        "--host",
+        metavar="ADDRESS",
+        help="Where to listen; beyond loopback users log in by password.",
+        rich_help_panel=_DOOR,
+    ),
+]
+Port = Annotated[int, typer.Option("--port", metavar="PORT", help="Port; 0 takes a free one.", rich_help_panel=_DOOR)]
+HostName = Annotated[
+    str,
+    typer.Option(
+        "--name",
+        metavar="NAMES",
+        help="Names that the server is called by, separated by commas.",
+        rich_help_panel=_DOOR,
+    ),
+]
+AddUser = Annotated[
+    str | None,
+    typer.Option(
+        "--add-user",
+        metavar="LOGIN",
+        show_default=False,
+        rich_help_panel=_DOOR,
+        help="Add a user or change one, and leave; the password is read from the terminal or from stdin.",
+    ),
+]
+Role = Annotated[
+    str,
+    typer.Option("--role", metavar="ROLE", help="Of the user: reader, adjudicator or admin.", rich_help_panel=_DOOR),
+]
+UserName = Annotated[
+    str,
+    typer.Option("--user-name", metavar="NAME", help="Of the user, as printed in signatures.", rich_help_panel=_DOOR),
+]
+Database = Annotated[
+    str, typer.Option("--database", metavar="URL", help="Another database than SQLite beside the cases.")
+]
+RebuildIndex = Annotated[
+    bool, typer.Option("--rebuild-index", help="Make the index of the cases again from their folders, and leave.")
+]

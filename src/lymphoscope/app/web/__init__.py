@@ -1,0 +1,1 @@
+"""The reading page: a server of cases, on loopback unless told otherwise."""

@@ -1,0 +1,301 @@
+"""What the page asks for and sends, as paths. All rules are elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from lymphoscope.app.reading.agreement import compare
+from lymphoscope.app.reading.case import READING
+from lymphoscope.app.reading.history import REDO, UNDO
+from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
+from lymphoscope.app.web.access import Person
+from lymphoscope.app.web.desk import Desk
+from lymphoscope.app.web.pictures import FRAMES, labels_file
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.study import ORGANS
+from lymphoscope.io.case import CASE_FILES
+
+COOKIE = "lymphoscope"
+api = APIRouter(prefix="/api")
+FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
+_TYPES = {"html": "text/html; charset=utf-8", "json": "application/json", "pdf": "application/pdf", "csv": "text/csv"}
+_TEXT = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f\ud800-\udfff\u202a-\u202e\u2066-\u2069]*")
+
+
+def desk_of(request: Request) -> Desk:
+    """The open cases."""
+    found: Desk = request.app.state.desk
+    return found
+
+
+def person_of(request: Request, x_csrf: Annotated[str, Header()] = "") -> Person:
+    """Who asks; a changing request has to carry what only our own page knows.
+
+    Raises:
+        LymphoscopeError: ``WEB-E-LOGIN``, ``WEB-E-RIGHT``, ``WEB-E-RATE``.
+    """
+    person = desk_of(request).access.person(request.cookies.get(COOKIE))
+    request.app.state.limit.take(person.login)
+    if request.method not in ("GET", "HEAD") and x_csrf != person.csrf:
+        raise LymphoscopeError("WEB-E-RIGHT", "the request does not come from this page", fix="Load the page again.")
+    return person
+
+
+def tip_of(if_match: Annotated[str, Header()] = "") -> str:
+    """The state that a writer saw.
+
+    Raises:
+        LymphoscopeError: ``WEB-E-TIP`` where it is not said.
+    """
+    tip = if_match.strip().strip('"')
+    if not tip:
+        raise LymphoscopeError("WEB-E-TIP", "a change says which state it was made on", fix="Send If-Match.")
+    return tip
+
+
+Who = Annotated[Person, Depends(person_of)]
+At = Annotated[Desk, Depends(desk_of)]
+Tip = Annotated[str, Depends(tip_of)]
+
+
+class Sent(BaseModel):
+    """What a page sends: nothing that is not expected."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewVersion(Sent):
+    """A version to begin."""
+
+    purpose: str = "read"
+    parent: str = Field("", max_length=8)
+    reason: str = Field("", max_length=400)
+
+
+class Operation(Sent):
+    """An act to do."""
+
+    op: str = Field(max_length=20)
+    words: dict[str, Any] = {}
+    reason: str = Field("", max_length=200)
+    id: str = Field("", max_length=64, pattern="^[A-Za-z0-9-]*$")
+    at: str = Field("", max_length=40, pattern="^[0-9TZ:.+-]*$")
+
+
+class Seen(Sent):
+    """Regions that were displayed."""
+
+    regions: list[int] = Field(max_length=2000)
+
+
+class SignatureSent(Sent):
+    """What is signed with."""
+
+    head: str = Field(max_length=64)
+    meaning: str = MEANINGS[0]
+    name: str = Field("", max_length=120)
+    password: str = Field("", max_length=200)
+    impression: str = Field("", max_length=4000)
+    searched: bool = False
+
+
+@api.get("/me")
+def me(person: Who) -> dict[str, Any]:
+    """Who is logged in."""
+    return {**vars(person), "meanings": MEANINGS, "organs": ORGANS, "frames": FRAMES}
+
+
+@api.get("/cases")
+def cases(person: Who, desk: At) -> list[dict[str, Any]]:
+    """The worklist: no volumes, lest they anchor the reader, and of others' versions only whether they are signed."""
+    return [
+        {
+            "id": row.id, "folder": row.folder, "status": row.status, "why": row.why, "study": row.study,
+            "scanned": row.scanned, "flags": json.loads(row.flags),
+            "versions": [
+                {"name": v["name"], "purpose": v["purpose"], "signed": v["signed"], "mine": v["by"] == person.login}
+                for v in json.loads(row.versions)
+            ],
+        }
+        for row in desk.index.rows()
+    ]  # fmt: skip
+
+
+@api.get("/cases/{case}")
+def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
+    """What is known of a case."""
+    kept = desk.case(case).case.kept
+    grid = kept.study.pet.geometry
+    return {
+        "id": case,
+        "study": kept.record["input"]["study_uid_hash"],
+        "scanned": kept.record["input"]["scanned"],
+        "shape": grid.shape,
+        "affine": grid.affine.tolist(),
+        "voxel_ml": grid.voxel_ml,
+        "ct": kept.study.ct is not None,
+        "organs": list(kept.segmentation.organs),
+        "threshold": kept.segmentation.threshold,
+        "method": kept.segmentation.method,
+        "messages": kept.record["messages"],
+    }
+
+
+@api.get("/cases/{case}/{name}.nii.gz")
+def volume(case: str, name: str, person: Who, desk: At) -> Response:
+    """PET (SUVbw, native grid) or CT (HU)."""
+    return Response(desk.case(case).volume(name), media_type="application/gzip", headers=FOREVER)
+
+
+@api.get("/cases/{case}/mip/{frame}.png")
+def mip(case: str, frame: int, person: Who, desk: At) -> Response:
+    """A frame of the turning projection; frame 0 is from the front, 9 from the patient's left."""
+    return Response(desk.case(case).frame(frame), media_type="image/png", headers=FOREVER)
+
+
+@api.get("/cases/{case}/mip/{frame}/pick")
+def pick(
+    case: str,
+    frame: int,
+    row: Annotated[float, Query(ge=0, le=1)],
+    column: Annotated[float, Query(ge=0, le=1)],
+    person: Who,
+    desk: At,
+) -> dict[str, Any]:
+    """The hottest voxel behind a point of a frame."""
+    opened = desk.case(case)
+    index = opened.turntable.pick(360.0 / FRAMES * (frame % FRAMES), row, column)
+    return {"index": index, "lps": opened.case.kept.study.pet.geometry.to_lps(index).tolist()}
+
+
+@api.post("/cases/{case}/versions")
+def begin(case: str, sent: NewVersion, person: Who, desk: At) -> dict[str, Any]:
+    """Begin a version; a reader who has a draft of the case goes on with it."""
+    opened = desk.case(case)
+    with opened.lock:
+        known = desk.facts(case)
+        own = [v for v in known if v.by == person.login and not v.signed]
+        if own:
+            return {"name": own[-1].name}
+        _require_purpose(sent, person)
+        if sent.parent:
+            with desk.version(case, sent.parent, person):
+                pass
+        version = opened.case.new(person.login, sent.purpose, sent.parent, _text(sent.reason))
+        desk.index.refresh(case)
+    return {"name": version.name}
+
+
+def _require_purpose(sent: NewVersion, person: Person) -> None:
+    allowed = {"read": True, "adjudicate": person.role != "reader", "reopen": person.role == "admin"}
+    if not allowed.get(sent.purpose, False) or (sent.purpose == "read" and sent.parent):
+        raise LymphoscopeError("WEB-E-RIGHT", "your role does not begin such a version")
+
+
+def _text(text: str) -> str:
+    if not _TEXT.fullmatch(text):
+        raise LymphoscopeError("READ-E-ACT", "a text holds control characters")
+    return text.strip()
+
+
+@api.get("/cases/{case}/versions/{name}")
+def table(case: str, name: str, person: Who, desk: At) -> dict[str, Any]:
+    """All regions and numbers of a version, with the head that they belong to."""
+    with desk.version(case, name, person) as version:
+        return desk.case(case).table(version)
+
+
+@api.get("/cases/{case}/versions/{name}/labels/{head}.nii.gz")
+def labels(case: str, name: str, head: str, person: Who, desk: At) -> Response:
+    """The regions of a version, a slot each; for the head that is named and no other."""
+    with desk.version(case, name, person) as version:
+        if version.now.head != head:
+            raise LymphoscopeError("READ-E-STALE", "the version was changed in the meantime")
+        content = labels_file(version.now, version.case.kept.study.pet.geometry)
+    return Response(content, media_type="application/gzip", headers=FOREVER)
+
+
+@api.get("/cases/{case}/versions/{name}/mip/{frame}")
+def marks(case: str, name: str, frame: int, person: Who, desk: At) -> dict[str, Any]:
+    """Where the regions lie in a frame of the projection, row and column 0–1, by region number."""
+    with desk.version(case, name, person) as version:
+        degrees = 360.0 / FRAMES * (frame % FRAMES)
+        return {"head": version.now.head, "marks": desk.case(case).turntable.outline(version.now, degrees)}
+
+
+@api.post("/cases/{case}/versions/{name}/preview")
+def preview(case: str, name: str, sent: Operation, person: Who, desk: At) -> dict[str, Any]:
+    """What an act would do, without doing it."""
+    with desk.version(case, name, person, writing=True) as version:
+        after = version.history.after(
+            sent.op, {"op": sent.op, "words": sent.words, "reason": sent.reason}, person.login
+        )
+        was, will = version.figures(version.now), version.figures(after)
+    return {"was": was, "is": will, "change_ml": will["tmtv_ml"] - was["tmtv_ml"]}
+
+
+@api.post("/cases/{case}/versions/{name}/ops")
+def do(case: str, name: str, sent: Operation, tip: Tip, person: Who, desk: At) -> dict[str, Any]:
+    """Do an act, ``undo`` or ``redo``."""
+    act = {} if sent.op in (UNDO, REDO) else {"op": sent.op, "words": sent.words, "reason": sent.reason}
+    with desk.version(case, name, person, writing=True) as version:
+        version.do(sent.op, act, person.login, tip, {"id": sent.id, "at": sent.at})
+        return desk.case(case).table(version)
+
+
+@api.post("/cases/{case}/versions/{name}/seen")
+def seen(case: str, name: str, sent: Seen, tip: Tip, person: Who, desk: At) -> dict[str, Any]:
+    """Note that regions were displayed."""
+    with desk.version(case, name, person, writing=True) as version:
+        fresh = sorted(set(sent.regions) & set(version.now.regions) - version.seen)
+        if fresh:
+            version.write({"kind": "seen", "by": person.login, "regions": fresh}, tip)
+        return desk.case(case).table(version)
+
+
+@api.post("/cases/{case}/versions/{name}/sign")
+def signing(case: str, name: str, sent: SignatureSent, tip: Tip, person: Who, desk: At) -> dict[str, Any]:
+    """Sign a version: the credentials are asked for again."""
+    desk.access.tries.take(person.login)
+    if person.has_password and not desk.access.right(person.login, sent.password):
+        raise LymphoscopeError("WEB-E-LOGIN", "the password is wrong")
+    printed = person.name if person.has_password else _text(sent.name)
+    if not printed:
+        raise LymphoscopeError("READ-E-SIGN", "a signature has a printed name")
+    signature = Signature(person.login, printed, sent.meaning, sent.head, _text(sent.impression), sent.searched)
+    with desk.version(case, name, person, writing=True) as version:
+        event = sign(version, signature, tip)
+        desk.index.refresh(case)
+        return {"signed": event["signed"], "documents": event["documents"], **desk.case(case).table(version)}
+
+
+@api.get("/cases/{case}/versions/{name}/files/{file}")
+def document(case: str, name: str, file: str, person: Who, desk: At) -> Response:
+    """A document of a signed version, as it was signed."""
+    with desk.version(case, name, person) as version:
+        if file not in CASE_FILES or version.signature is None or file not in version.signature["documents"]:
+            raise LymphoscopeError("WEB-E-NOTHERE", "there is no such document of this version")
+        content = (version.case.folder / READING / version.name / file).read_bytes()
+    headers = {"content-disposition": f'attachment; filename="{name}-{file}"'}
+    return Response(
+        content, media_type=_TYPES.get(file.rsplit(".", 1)[-1], "application/octet-stream"), headers=headers
+    )
+
+
+@api.get("/cases/{case}/versions/{name}/log")
+def log(case: str, name: str, person: Who, desk: At) -> list[dict[str, Any]]:
+    """Everything that was done to a version; reading it checks every link and every mask."""
+    with desk.version(case, name, person) as version:
+        return version.events
+
+
+@api.get("/cases/{case}/compare")
+def comparison(case: str, a: str, b: str, person: Who, desk: At) -> dict[str, Any]:
+    """How two signed versions agree."""
+    with desk.version(case, a, person) as one, desk.version(case, b, person) as two:
+        return compare(one, two)

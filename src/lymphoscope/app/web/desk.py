@@ -1,0 +1,162 @@
+"""The cases that are open: read once, kept while they are used, one writer at a time."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock, RLock
+from typing import Any
+
+from lymphoscope.app.reading.case import ReadCase, Version
+from lymphoscope.app.reading.signing import draft_record
+from lymphoscope.app.web.access import Access, Person
+from lymphoscope.app.web.index import Index, VersionFact
+from lymphoscope.app.web.pictures import FRAMES, Turntable, slots, volume_file
+from lymphoscope.core.errors import LymphoscopeError
+
+MOST_OPEN = 6
+"""Cases kept in memory; a whole-body PET/CT takes a few hundred MB."""
+
+
+class OpenCase:
+    """A case in memory, with what the page was given of it.
+
+    Args:
+        case: The case.
+    """
+
+    def __init__(self, case: ReadCase) -> None:
+        self.case = case
+        self.lock = RLock()
+        self.turntable = Turntable(case.kept.study.pet)
+        self._files: dict[str, bytes] = {}
+        self._tables: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    def volume(self, name: str) -> bytes:
+        """PET or CT as a file.
+
+        Raises:
+            LymphoscopeError: ``WEB-E-NOTHERE`` for a study without CT.
+        """
+        volumes = self.case.kept.study.volumes
+        if name not in volumes:
+            raise LymphoscopeError("WEB-E-NOTHERE", "there is no such image in the case")
+        return self._once(name, lambda: volume_file(volumes[name]))
+
+    def frame(self, number: int) -> bytes:
+        """A frame of the turning projection."""
+        degrees = 360.0 / FRAMES * (number % FRAMES)
+        return self._once(f"mip {number % FRAMES}", lambda: self.turntable.frame(degrees))
+
+    def _once(self, key: str, make: Any) -> bytes:
+        with self.lock:
+            if key not in self._files:
+                self._files[key] = make()
+            return self._files[key]
+
+    def table(self, version: Version) -> dict[str, Any]:
+        """All numbers of a version as it stands, under the head they belong to."""
+        key = f"{version.name} {version.tip}"
+        if key not in self._tables:
+            self._tables[key] = _table(version)
+            while len(self._tables) > 8:
+                self._tables.popitem(last=False)
+        return self._tables[key]
+
+
+def _table(version: Version) -> dict[str, Any]:
+    reading, record = version.now, draft_record(version)
+    place = slots(reading)
+    grid = version.case.kept.study.pet.geometry
+    top = {r.number: _hottest(version, r.number) for r in reading}
+    rows = [
+        {
+            "region": row["region"], "id": row["id"], "counted": counted, "status": row["status"],
+            "word": row["word"], "glyph": row["glyph"], "why": row["why"], "organ": row["organ"],
+            "site": row.get("site"), "nodal": row.get("nodal"), "rule": row["rule"], "actor": row["actor"],
+            "volume_ml": row["mtv_ml" if counted else "volume_ml"], "suvmax": row["suvmax"],
+            "shown": row["shown"], "slot": place.get(row["region"], 0), "seen": row["region"] in version.seen,
+            "top": list(top[row["region"]]), "top_lps": [float(v) for v in grid.to_lps(top[row["region"]])],
+        }
+        for counted, rows in ((True, record["lesions"]), (False, record["segmentation"]["removed"]))
+        for row in rows
+    ]  # fmt: skip
+    return {
+        "version": version.name,
+        "by": version.author,
+        "signed": version.signature is not None,
+        "tip": version.tip,
+        "head": reading.head,
+        "rows": rows,
+        "key_numbers": record["key_numbers"],
+        "stages": record["segmentation"]["stages"],
+        "messages": record["messages"],
+        "lesions_sha256": record["segmentation"]["lesions_sha256"],
+        "can_undo": version.history.can_undo and version.signature is None,
+        "can_redo": version.history.can_redo and version.signature is None,
+    }
+
+
+def _hottest(version: Version, number: int) -> tuple[int, int, int]:
+    suv, voxels = version.case.scene.suv, version.now[number].voxels
+    top = int(voxels[suv.reshape(-1)[voxels].argmax()])
+    z, rest = divmod(top, suv.shape[1] * suv.shape[2])
+    y, x = divmod(rest, suv.shape[2])
+    return z, y, x
+
+
+class Desk:
+    """Cases by id, the least recently used put away first.
+
+    Args:
+        index: The database.
+        access: Log-ins.
+    """
+
+    def __init__(self, index: Index, access: Access) -> None:
+        self.index, self.access = index, access
+        self._open: OrderedDict[str, OpenCase] = OrderedDict()
+        self._lock = Lock()
+
+    def case(self, case_id: str) -> OpenCase:
+        """A case, read when it is first asked for.
+
+        Raises:
+            LymphoscopeError: ``WEB-E-NOTHERE`` and those of `ReadCase`.
+        """
+        with self._lock:
+            if case_id in self._open:
+                self._open.move_to_end(case_id)
+                return self._open[case_id]
+        folder = self.index.folder(case_id)
+        opened = OpenCase(ReadCase(folder))
+        with self._lock:
+            found = self._open.setdefault(case_id, opened)
+            while len(self._open) > MOST_OPEN:
+                self._open.popitem(last=False)
+        return found
+
+    def facts(self, case_id: str) -> list[VersionFact]:
+        """The versions of a case, as the index has them."""
+        return [VersionFact(**v) for v in json.loads(self.index.row(case_id).versions)]
+
+    @contextmanager
+    def version(self, case_id: str, name: str, person: Person, writing: bool = False) -> Iterator[Version]:
+        """A version that a person may see, alone for as long as the block lasts.
+
+        Raises:
+            LymphoscopeError: ``READ-E-VERSION``, ``WEB-E-RIGHT`` where it is another's.
+        """
+        opened = self.case(case_id)
+        with opened.lock:
+            version = opened.case.version(name)
+            fact = VersionFact(
+                name, version.author, version.begin["purpose"], version.signature is not None, version.begin["parent"]
+            )
+            if not person.may_see(fact, self.facts(case_id)):
+                raise LymphoscopeError("WEB-E-RIGHT", "this version is another reader's")
+            if writing and version.author != person.login:
+                raise LymphoscopeError("WEB-E-RIGHT", "only its reader changes a version")
+            yield version

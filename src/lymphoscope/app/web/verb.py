@@ -1,0 +1,78 @@
+"""The verb `serve`: run the page, add a user, make the index again."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from lymphoscope.app.libraries import prepared
+from lymphoscope.app.settings import threads
+from lymphoscope.core.errors import LymphoscopeError
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where the page is served.
+
+    Attributes:
+        host: Address.
+        port: Port, 0 for a free one.
+        names: Names the server is called by, separated by commas.
+        database: Database URL, or empty.
+    """
+
+    host: str
+    port: int
+    names: str
+    database: str
+
+
+@dataclass(frozen=True)
+class NewUser:
+    """A user to add; nobody without a login."""
+
+    login: str | None
+    role: str
+    name: str
+
+
+def serve(cases: Path, door: Door, user: NewUser, rebuild: bool) -> None:
+    """Do what the verb is asked for.
+
+    Raises:
+        LymphoscopeError: ``USE-E-EXTRA`` without the extra, and those of `lymphoscope.app.web.server.serve`.
+    """
+    try:
+        from lymphoscope.app.web import server  # noqa: PLC0415 - an extra
+        from lymphoscope.app.web.access import Access  # noqa: PLC0415
+        from lymphoscope.app.web.index import Index  # noqa: PLC0415
+    except ImportError:
+        raise LymphoscopeError(
+            "USE-E-EXTRA", "the reading page is not installed", fix="pip install 'lymphoscope[serve]'"
+        ) from None
+    if not cases.is_dir():
+        raise LymphoscopeError("IO-E-PATH", "the folder of cases is not there")
+    if user.login is not None:
+        Access(Index(cases, door.database), link=False).add_user(
+            user.login, user.name or user.login, user.role, _password()
+        )
+        _say(f"user {user.login} may log in as {user.role}")
+    elif rebuild:
+        _say(f"{Index(cases, door.database).rebuild()} cases")
+    else:
+        logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr, level=logging.WARNING)
+        names = tuple(name.strip().lower() for name in door.names.split(",") if name.strip())
+        with prepared(threads()):
+            server.serve(cases, door.host, door.port, door.database, names, _say)
+
+
+def _password() -> str:
+    return getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

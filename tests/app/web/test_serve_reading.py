@@ -1,0 +1,170 @@
+"""A reading over HTTP: begin, correct, undo, sign; two readers who do not see one another; documents that stay."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lymphoscope.app.reading.case import ReadCase
+from lymphoscope.app.web.access import Access
+from lymphoscope.app.web.index import Index
+from lymphoscope.core.units import Unit
+from lymphoscope.io.nifti import read_nifti
+
+
+def counted(table: dict[str, Any]) -> list[int]:
+    return [row["region"] for row in table["rows"] if row["counted"]]
+
+
+def tmtv(table: dict[str, Any]) -> float:
+    return float(next(k["value"] for k in table["key_numbers"] if k["name"] == "TMTV"))
+
+
+def code(answer: Any) -> tuple[int, str]:
+    return answer.status_code, answer.json()["code"]
+
+
+def test_an_edit_answers_with_numbers_of_its_own_head_and_undo_brings_all_back(ann: Any) -> None:
+    version = ann.begin()
+    before = ann.get(version).json()
+    first = before["rows"][0]
+    after = ann.do(version, "remove", regions=[first["region"]], organ="bowel").json()
+    assert after["head"] != before["head"]
+    assert tmtv(after) < tmtv(before)
+    assert next(r for r in after["rows"] if r["region"] == first["region"])["counted"] is False
+    back = ann.do(version, "undo").json()
+    assert back["head"] == before["head"]
+    assert (back["key_numbers"], back["rows"]) == (before["key_numbers"], before["rows"])
+
+
+def test_labels_are_given_for_the_head_that_is_named_only(ann: Any, tmp_path: Path) -> None:
+    version = ann.begin()
+    table = ann.get(version).json()
+    answer = ann.get(f"{version}/labels/{table['head']}.nii.gz")
+    (tmp_path / "labels.nii.gz").write_bytes(answer.content)
+    labels = read_nifti(tmp_path / "labels.nii.gz", Unit.LABEL)
+    voxel_ml = ann.get(ann.case).json()["voxel_ml"]
+    for row in table["rows"]:
+        assert np.isclose(np.count_nonzero(labels.array == row["slot"]) * voxel_ml, row["volume_ml"])
+        assert labels.array[tuple(row["top"])] == row["slot"]
+    ann.do(version, "remove", regions=[counted(table)[0]])
+    assert code(ann.get(f"{version}/labels/{table['head']}.nii.gz")) == (412, "READ-E-STALE")
+
+
+def test_the_pet_is_the_one_measured_with_its_window(ann: Any, cases: Path, tmp_path: Path) -> None:
+    content = ann.get(f"{ann.case}/pet.nii.gz").content
+    header = gzip.decompress(content)[:352]
+    assert np.frombuffer(header[124:132], "<f4").tolist() == [10.0, 0.0]
+    (tmp_path / "pet.nii.gz").write_bytes(content)
+    kept = ReadCase(next(p for p in cases.iterdir() if p.is_dir()))
+    assert np.array_equal(read_nifti(tmp_path / "pet.nii.gz", Unit.SUV_BW).array, kept.kept.study.pet.array)
+
+
+def test_the_projection_from_the_front_is_the_report_s_and_picks_what_it_shows(ann: Any) -> None:
+    version = ann.begin()
+    rows = ann.get(version).json()["rows"]
+    hottest = max(rows, key=lambda r: r["suvmax"])
+    for frame in (0, 9, 18, 27):
+        assert ann.get(f"{ann.case}/mip/{frame}.png").content.startswith(b"\x89PNG")
+        row, column = ann.get(f"{version}/mip/{frame}").json()["marks"][str(hottest["region"])]
+        found = ann.get(f"{ann.case}/mip/{frame}/pick", params={"row": row, "column": column}).json()
+        assert np.abs(np.subtract(found["index"], hottest["top"])).max() <= 2
+    front = ann.get(f"{version}/mip/0").json()["marks"]
+    back = ann.get(f"{version}/mip/18").json()["marks"]
+    assert np.isclose(front[str(rows[0]["region"])][1] + back[str(rows[0]["region"])][1], 1.0)
+
+
+def test_a_preview_changes_nothing_and_is_right(ann: Any) -> None:
+    version = ann.begin()
+    table = ann.get(version).json()
+    words = {"op": "remove", "words": {"regions": counted(table)}}
+    told = ann.post(f"{version}/preview", words).json()
+    assert ann.get(version).json()["head"] == table["head"]
+    after = ann.do(version, "remove", **words["words"]).json()
+    assert told["is"]["head"] == after["head"]
+    assert np.isclose(told["change_ml"], tmtv(after) - tmtv(table))
+
+
+def test_writes_name_the_state_they_were_made_on(ann: Any) -> None:
+    version = ann.begin()
+    table = ann.get(version).json()
+    op = {"op": "remove", "words": {"regions": counted(table)[:1]}}
+    assert code(ann.post(f"{version}/ops", op)) == (428, "WEB-E-TIP")
+    ann.do(version, "doubt", regions=counted(table)[:1], doubtful=True)
+    assert code(ann.post(f"{version}/ops", op, **{"if-match": table["tip"]})) == (412, "READ-E-STALE")
+
+
+def test_two_readers_meet_only_when_both_have_signed(ann: Any, ben: Any, browser: Callable[[], Any]) -> None:
+    one = ann.begin()
+    two = ben.begin()
+    assert one != two
+    ann.do(one, "remove", regions=counted(ann.get(one).json()))
+    for path in ("", "/log", "/mip/0", "/files/report.json"):
+        assert code(ben.get(one + path)) == (403, "WEB-E-RIGHT")
+    assert ann.sign(one, searched=True).status_code == 200
+    assert code(ben.get(one)) == (403, "WEB-E-RIGHT")
+    seen = [v for row in ben.get("/api/cases").json() for v in row["versions"]]
+    assert [(v["signed"], v["mine"]) for v in seen] == [(True, False), (False, True)]
+    assert "tmtv" not in json.dumps(ben.get("/api/cases").json()).lower()
+    assert ben.sign(two).status_code == 200
+    assert ben.get(one).status_code == 200
+    assert code(ben.do(one, "undo")) == (403, "WEB-E-RIGHT")
+    judge = browser().enter("cem")
+    names = [path.rsplit("/", 1)[1] for path in (one, two)]
+    found = judge.get(f"{judge.case}/compare", params={"a": names[0], "b": names[1]}).json()
+    assert (found["a_ml"], round(found["difference_percent"], 9), found["dice"]) == (0.0, -200.0, 0.0)
+    assert found["adjudicate"] is (found["b_ml"] >= 10.0)
+    assert judge.begin(purpose="adjudicate", parent=names[1]).endswith("v3")
+
+
+def test_a_signed_version_stays_and_is_reopened_by_an_admin(ann: Any, browser: Callable[[], Any]) -> None:
+    version = ann.begin()
+    table = ann.get(version).json()
+    assert code(ann.sign(version, password="wrong")) == (401, "WEB-E-LOGIN")
+    tip = table["tip"]
+    ann.post(f"{version}/seen", {"regions": counted(table)}, **{"if-match": tip})
+    told = ann.sign(version).json()
+    assert code(ann.do(version, "undo")) == (409, "READ-E-SIGNED")
+    report = ann.get(f"{version}/files/report.json").content
+    assert json.loads(report)["reading"]["signature"].startswith("Signed: Dr Ann · ")
+    assert code(ann.post(f"{ann.case}/versions", {"purpose": "reopen", "parent": "v1", "reason": "x"}))[0] == 403
+    chief = browser().enter("dee")
+    assert code(chief.post(f"{chief.case}/versions", {"purpose": "reopen", "parent": "v1"})) == (422, "READ-E-SIGN")
+    fresh = chief.begin(purpose="reopen", parent="v1", reason="a node was missed")
+    assert chief.get(fresh).json()["head"] == told["head"]
+    assert chief.get(f"{version}/files/report.json").content == report
+    assert chief.get(f"{fresh}/files/report.json").status_code == 404, "a draft has no document"
+
+
+def test_a_killed_server_loses_nothing_and_the_index_is_made_again(ann: Any, access: Access, cases: Path) -> None:
+    version = ann.begin()
+    table = ann.get(version).json()
+    after = ann.do(version, "remove", regions=counted(table)[:1]).json()
+    (cases / ".lymphoscope-index.sqlite").unlink()
+    index = Index(cases)
+    assert index.rebuild() == 1
+    row = index.rows()[0]
+    assert row.status == "reading"
+    assert ReadCase(index.folder(row.id)).version("v1").now.head == after["head"]
+
+
+def test_a_refused_and_a_damaged_case_are_in_the_worklist_with_the_reason(cases: Path, ann: Any) -> None:
+    for name, content in (("refused", None), ("damaged", b"{")):
+        (cases / name).mkdir()
+        record = json.loads((next(p for p in cases.iterdir() if "DOE" in p.name) / "report.json").read_bytes())
+        refused = {**record, "status": "refused", "refusal": {"code": "SUV-E-WEIGHT"}}
+        (cases / name / "report.json").write_bytes(content or json.dumps(refused).encode())
+    index = Index(cases)
+    index.rebuild()
+    assert {(r.folder, r.status, r.why) for r in index.rows() if "DOE" not in r.folder} == {
+        ("refused", "refused", "SUV-E-WEIGHT"),
+        ("damaged", "damaged", "READ-E-CASE"),
+    }
+    for row in index.rows():
+        if row.status in ("refused", "damaged"):
+            assert code(ann.get(f"/api/cases/{row.id}")) == (422, "READ-E-CASE")
