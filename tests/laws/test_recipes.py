@@ -1,0 +1,206 @@
+"""Laws that every trained recipe obeys. A recipe gets its tests by being in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lymphoscope.core.geometry import Geometry
+from lymphoscope.image.lesion_phantom import LABELS, lesion_phantom
+from lymphoscope.learn.augment.compose import Augmentation
+from lymphoscope.learn.batch import Batch
+from lymphoscope.learn.build import network_of, supervision
+from lymphoscope.learn.checkpoint import load_weights, save_weights
+from lymphoscope.learn.feed import Feed
+from lymphoscope.learn.losses.loss import total
+from lymphoscope.learn.parts import made
+from lymphoscope.learn.planned import net_facts
+from lymphoscope.learn.predict import Member, predict_stage
+from lymphoscope.learn.prepare import Prepared, inputs, places, truth
+from lymphoscope.learn.torch_engine import by_torch
+from lymphoscope.recipes.catalogue import RECIPES
+from lymphoscope.recipes.fingerprint import CaseFacts, Fingerprint, Intensities
+from lymphoscope.recipes.parts import check
+from lymphoscope.recipes.planning import Fold, Plan, plan
+from lymphoscope.recipes.spec import Learn, Recipe, Stage, Use, from_json, to_json
+
+TRAINED = sorted(name for name, recipe in RECIPES.items() if recipe.learnt)
+
+_RESNET = {"depth": 18, "widths": (8, 8, 16, 16)}
+_DENSE = {"blocks": (2, 2, 2, 2), "growth": 8, "stem": 8}
+NARROW: Mapping[str, Mapping[str, Any]] = {
+    "vnet": {"widths": (4, 8, 16, 16, 16)},
+    "resnet": _RESNET,
+    "resunet": _RESNET,
+    "densenet": _DENSE,
+    "dense_unet": _DENSE,
+    "deeplabv3": {**_RESNET, "reach": 16},
+    "fcn8s": {"widths": (8, 8, 16, 16, 16), "bottom": 16},
+    "deepmedic": {"widths": (6,) * 8, "joined": (12, 12)},
+}
+"""Settings that make a network of tests out of one of papers; elsewhere an eighth of its widths."""
+
+
+STILL = {"b8-nnunet": ("network.heads.0.scores.2.weight", "network.heads.0.scores.2.bias")}
+"""Parameters that the method itself leaves alone: nnU-Net gives the logits of the coarsest level the weight 0."""
+
+
+def narrow(net: Use) -> Use:
+    """The same network with few channels."""
+    widths = net.params.get("widths", (32, 64, 128, 256))
+    eighth = tuple(tuple(n // 4 for n in level) if isinstance(level, tuple) else max(4, level // 8) for level in widths)
+    settings = NARROW.get(net.name) or {"widths": eighth}
+    return Use(net.name, {**net.params, **settings})
+
+
+def tiny(recipe: Recipe) -> Recipe:
+    """A recipe with narrow networks, on examples of 32 voxels."""
+
+    def stage_of(stage: Stage) -> Stage:
+        if stage.learn is None:
+            return stage
+        learn = stage.learn
+        size = {} if learn.net.name == "deepmedic" else {"size": 32}
+        sampler = Use(learn.sampler.name, {**learn.sampler.params, **size})
+        return replace(stage, learn=replace(learn, net=narrow(learn.net), sampler=sampler))
+
+    return replace(recipe, stages=tuple(map(stage_of, recipe.stages)))
+
+
+def fingerprint() -> Fingerprint:
+    """Of a data set of phantoms."""
+    suv, hu = (Intensities(m, 1.0, m, m - 2, m + 2, m - 3, m + 3) for m in (8.0, 40.0))
+    cases = tuple(CaseFacts(f"c{n}", (32, 32, 32), (4.0, 4.0, 4.0), (20.0, 5.0)) for n in range(10))
+    return Fingerprint(cases, {"pet:suv": suv, "ct:hu": hu}, LABELS)
+
+
+def planned(name: str) -> Plan:
+    """A tiny recipe, planned."""
+    folds = (Fold(("c0",), ("c1",)),)
+    return plan(tiny(RECIPES[name]), fingerprint(), folds, lambda stage: net_facts(stage, 2))
+
+
+def stage_of(name: str, side: int = 0) -> Stage:
+    """The planned stage of a recipe; where a plan chose the widths, they are narrow again."""
+    stage = planned(name).recipe.learnt[-1]
+    sampler = stage.trained.sampler
+    if side:
+        sampler = Use(sampler.name, {**sampler.params, "size": side})
+    return replace(stage, learn=replace(stage.trained, net=narrow(stage.trained.net), sampler=sampler))
+
+
+def batch_of(stage: Stage, count: int = 2) -> Batch:
+    """The first batch of a training on one phantom."""
+    volumes, labels = lesion_phantom(3)
+    images, grid = inputs(stage, volumes)
+    marked = truth(labels, grid)
+    case = Prepared("c", "p", images, marked, places(marked), grid, {})
+    context = network_of(stage, LABELS).backbone.context
+    feed = Feed([case], made("sampler", stage.trained.sampler), Augmentation(()), count, 0, context)
+    return feed.at(0)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_it_resolves_and_goes_through_json(name: str) -> None:
+    recipe = RECIPES[name]
+    for stage in recipe.learnt:
+        check(stage.trained)
+    assert from_json(to_json(recipe)) == recipe
+    assert recipe.paper and recipe.status and recipe.differs
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_its_plan_is_resolved_and_goes_through_json(name: str) -> None:
+    made_plan = planned(name)
+    assert Plan.from_record(made_plan.as_record()).digest == made_plan.digest
+    again = plan(made_plan.recipe, fingerprint(), made_plan.folds, lambda stage: net_facts(stage, 2))
+    assert again.recipe == made_plan.recipe, "planned again it stays as it is"
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_one_step_moves_every_parameter(name: str) -> None:
+    torch.manual_seed(0)
+    multiple = max(net_facts(planned(name).recipe.learnt[-1], 2).multiple)
+    # at stride 32 an example of 32 voxels is one value, of which a norm leaves nothing
+    stage = stage_of(name, 64 if multiple == 32 else 0)
+    owner = supervision(stage.trained, network_of(stage, LABELS))
+    before = {key: value.detach().clone() for key, value in owner.parts.named_parameters()}
+    weights = [weight for weight in owner.parts.parameters() if weight.requires_grad]
+    optimizer = torch.optim.Adam(weights, lr=1e-2)
+
+    def update(loss: torch.Tensor, *parts: str) -> None:
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    owner.parts.train()
+    losses = owner.step(batch_of(stage), update, 0.5)
+    assert all(torch.isfinite(loss) for loss in losses.values())
+    still = [key for key, value in owner.parts.named_parameters() if torch.equal(value, before[key])]
+    still = [key for key in still if key not in STILL.get(name, ())]
+    assert not still, f"{name}: {still} did not move"
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_it_learns_one_phantom(name: str) -> None:
+    torch.manual_seed(0)
+    stage = stage_of(name)
+    owner = supervision(stage.trained, network_of(stage, LABELS))
+    optimizer = torch.optim.Adam(owner.parts.parameters(), lr=1e-2)
+    batch = batch_of(stage, 4 if stage.trained.sampler.name == "slices" else 2)
+    net = owner.parts["network"]
+
+    def update(loss: torch.Tensor, *parts: str) -> None:
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    owner.parts.train()
+    for step in range(200):
+        owner.step(batch, update, 0.5)
+        if step % 10 == 9 and _dice(net, batch) > 0.9:
+            return
+    pytest.fail(f"{name} learnt one phantom to a Dice of {_dice(net, batch):.2f} in 200 steps")
+
+
+def _dice(net: torch.nn.Module, batch: Batch) -> float:
+    assert batch.labels is not None
+    with torch.no_grad():
+        lesion = net.predict(batch.images).argmax(1, keepdim=True)  # type: ignore[operator]
+    gap = (batch.labels.shape[-1] - lesion.shape[-1]) // 2
+    wanted = batch.labels if gap == 0 else batch.labels[..., gap:-gap, gap:-gap, gap:-gap]
+    known = wanted >= 0
+    return float(2 * ((lesion == 1) & (wanted == 1)).sum() / ((lesion == 1)[known].sum() + (wanted == 1).sum()))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_it_predicts_on_the_inputs_own_grid_and_comes_back_from_disk(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    stage = stage_of(name)
+    net = network_of(stage, LABELS).eval()
+    save_weights(net, tmp_path / "w.safetensors")
+    again = network_of(stage, LABELS).eval()
+    load_weights(again, tmp_path / "w.safetensors")
+    volumes, _ = lesion_phantom(1, shape=(9, 21, 18))
+    found = [predict_stage(stage, [Member(by_torch(one), one.backbone.context)], volumes) for one in (net, again)]
+    assert isinstance(found[0].geometry, Geometry)
+    assert not volumes["pet:suv"].geometry.difference(found[0].geometry)
+    assert found[0].probabilities.shape == (2, 9, 21, 18)
+    np.testing.assert_allclose(found[0].probabilities.sum(axis=0), 1.0, atol=1e-5)
+    np.testing.assert_array_equal(found[0].probabilities, found[1].probabilities)
+
+
+def test_the_sum_of_named_losses_is_what_is_minimised() -> None:
+    assert float(total({"a": torch.tensor(1.0), "b": torch.tensor(2.5)})) == 3.5
+
+
+def test_learn_says_only_what_differs() -> None:
+    assert '"batch"' not in to_json(
+        Recipe("a", "t", (Stage("s", ("pet:suv",), learn=Learn(Use("unet"))),), "p", "verified")
+    )
