@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from lymphoscope.core.geometry import Geometry, require_same
 from lymphoscope.core.volume import LesionMask, Volume
@@ -193,7 +192,7 @@ class _Scene:
     def candidates(self) -> dict[float, Candidates]:
         if self.probability is None:
             return {}
-        scores, iou = _per_lesion(ndimage.maximum, self.probability, self.prediction), self.overlaps.iou
+        scores, iou = _highest(self.probability, self.prediction), self.overlaps.iou
         return {level: Candidates(scores, iou, iou >= level) for level in IOU_LEVELS}
 
 
@@ -201,11 +200,28 @@ def _chosen(labels: NDArray[Any], label: int | None) -> Mask:
     return np.asarray(labels > 0 if label is None else labels == label)
 
 
-def _per_lesion(function: Any, values: NDArray[Any], labels: Labels) -> NDArray[np.float64]:
-    """A function of `scipy.ndimage` for each lesion."""
-    count = int(labels.max(initial=0))
-    found = function(values, labels, np.arange(1, count + 1)) if count else []
-    return np.asarray(found, dtype=np.float64)
+def _highest(values: NDArray[Any], labels: Labels) -> NDArray[np.float64]:
+    """Highest value of each lesion."""
+    inside = np.flatnonzero(labels)
+    found = np.full(int(labels.max(initial=0)) + 1, -np.inf)
+    np.maximum.at(found, labels.reshape(-1)[inside], values.reshape(-1)[inside])
+    return found[1:]
+
+
+def _mean(values: NDArray[Any], labels: Labels) -> NDArray[np.float64]:
+    """Mean value of each lesion."""
+    inside = np.flatnonzero(labels)
+    numbers = labels.reshape(-1)[inside]
+    sums = np.bincount(numbers, values.reshape(-1)[inside].astype(np.float64), minlength=1)
+    return np.asarray(sums[1:] / np.bincount(numbers, minlength=1)[1:], dtype=np.float64)
+
+
+def _centres(labels: Labels) -> NDArray[np.float64]:
+    """Centroid of each lesion, (n, 3), index coordinates."""
+    places = np.nonzero(labels)
+    numbers = labels[places]
+    counts = np.bincount(numbers, minlength=1)[1:]
+    return np.stack([np.bincount(numbers, place, minlength=1)[1:] / counts for place in places], axis=1)
 
 
 def _voxels(counts: Confusion) -> dict[str, float | int | None]:
@@ -320,9 +336,7 @@ def _partner(
 def _facts(labels: Labels, scene: _Scene) -> dict[str, NDArray[np.float64]]:
     """Numbers of each lesion by name."""
     places = component_boxes(labels)
-    count = len(places)
-    centres = ndimage.center_of_mass(labels > 0, labels, np.arange(1, count + 1)) if count else np.empty((0, 3))
-    lps = scene.geometry.to_lps(np.asarray(centres).reshape(-1, 3) + [s.start for s in scene.box])
+    lps = scene.geometry.to_lps(_centres(labels) + [s.start for s in scene.box])
     facts = {
         "short_axis_mm": np.array([short_axis_mm(labels[box] == n, scene.geometry) for n, box in places.items()]),
         "centroid_l_mm": lps[:, 0],
@@ -330,8 +344,8 @@ def _facts(labels: Labels, scene: _Scene) -> dict[str, NDArray[np.float64]]:
         "centroid_s_mm": lps[:, 2],
     }
     if scene.suv is not None:
-        facts["suvmax"] = _per_lesion(ndimage.maximum, scene.suv, labels)
+        facts["suvmax"] = _highest(scene.suv, labels)
     if scene.probability is not None:
-        facts["probability_max"] = _per_lesion(ndimage.maximum, scene.probability, labels)
-        facts["probability_mean"] = _per_lesion(ndimage.mean, scene.probability, labels)
+        facts["probability_max"] = _highest(scene.probability, labels)
+        facts["probability_mean"] = _mean(scene.probability, labels)
     return facts

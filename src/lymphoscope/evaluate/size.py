@@ -64,7 +64,7 @@ def short_axis_mm(inside: Mask, geometry: Geometry) -> float:
     """
     axis = int(np.abs(geometry.direction[2]).argmax())
     plane = [a for a in range(3) if a != axis]
-    steps = np.asarray(geometry.affine[:3, plane])
+    steps = np.linalg.qr(geometry.affine[:3, plane])[1]  # index steps to mm in a frame of the plane's own
     longest = width = 0.0
     for part in np.moveaxis(inside, axis, 0):
         if part.any():
@@ -83,13 +83,11 @@ def _outline(part: Mask) -> Points:
 
 
 def _axes(points: Points) -> tuple[float, float]:
-    """Longest diameter of points of a plane in space, and their width across it, mm."""
-    frame = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][:2]
-    flat = points @ frame.T
-    corners = flat[ConvexHull(flat).vertices]
+    """Longest diameter of points of a plane, and their width across it, mm."""
+    corners = points[ConvexHull(points).vertices]
     apart = corners[:, None] - corners[None, :]
     lengths = np.linalg.norm(apart, axis=-1)
     one, other = np.unravel_index(int(lengths.argmax()), lengths.shape)
     along = apart[one, other] / lengths[one, other]
-    across = flat @ np.array([-along[1], along[0]])
+    across = corners @ np.array([-along[1], along[0]])
     return float(lengths[one, other]), float(np.ptp(across))

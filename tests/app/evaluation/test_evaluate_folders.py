@@ -51,7 +51,7 @@ def test_the_page_shows_pictures_first_states_the_conventions_and_fetches_nothin
     page = (done / "report.html").read_text(encoding="utf-8")
     assert 0 < page.index("data:image/png") < page.index("<table>")
     assert "Dice, IoU and sensitivity are null without reference" in page
-    assert "Only 4 patients" in page
+    assert "Few patients (4)" in page
     assert "http:" not in page
     assert "https:" not in page
     assert "<script" not in page

@@ -66,7 +66,7 @@ def _page(
     record: Mapping[str, Any],
 ) -> bytes:  # fmt: skip
     patients = int(dict(counts)["patients"])
-    alerts = [f"Only {patients} patients: intervals and tests tell little."] if patients < _FEWEST_PATIENTS else []
+    alerts = [f"Few patients ({patients}): intervals and tests tell little."] if patients < _FEWEST_PATIENTS else []
     here, report, batch = (
         files("lymphoscope.app.evaluation"),
         files("lymphoscope.render"),

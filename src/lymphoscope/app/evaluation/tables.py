@@ -40,6 +40,12 @@ def csv_of(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     return stream.getvalue().encode("utf-8", "backslashreplace")
 
 
+def cases_of(counts: Mapping[str, Any]) -> str:
+    """Such as ``36 cases of 34 patients``."""
+    cases, patients = int(counts["cases"]), int(counts["patients"])
+    return f"{cases} case{'s' * (cases != 1)} of {patients} patient{'s' * (patients != 1)}"
+
+
 def figure(value: float | None, unit: str = "1") -> str:
     """A number of an evaluation: three decimals without unit, else as everywhere."""
     if unit == "1" and isinstance(value, float):
@@ -152,7 +158,7 @@ def ranking_table(record: Mapping[str, Any]) -> Table:
     )  # fmt: skip
     titles = (f"{m.title}{f', {m.unit}' if m.unit != '1' else ''}>" for m in metrics.values())
     return Table(
-        f"Systems by mean {METRICS[record['by']].title}, {record['cases']} cases of {record['patients']} patients",
+        f"Systems by mean {METRICS[record['by']].title}, {cases_of(record)}",
         ("rank>", "system", "first in>", *titles), rows,
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from lymphoscope.app.evaluation.tables import (
     MAIN,
     Table,
     agreement_table,
+    cases_of,
     lesion_table,
     metric_table,
     pairs_table,
@@ -26,7 +27,7 @@ def evaluation(record: Mapping[str, Any], folder: Path, manner: Manner) -> None:
     """Show an evaluation."""
     summary = record["summary"]
     kinds = ", ".join(f"{number} {kind}" for kind, number in summary["kinds"].items() if number)
-    title = f"{summary['cases']} cases of {summary['patients']} patients ({kinds})"
+    title = f"{cases_of(summary)} ({kinds})"
     tables = (metric_table(summary, MAIN), lesion_table(summary), agreement_table(summary))
     _show(record, title, tables, folder, manner)
 
