@@ -162,4 +162,9 @@ def test_angles_for_each_axis() -> None:
 
 def test_axes_that_do_not_exist_are_refused() -> None:
     with pytest.raises(LymphoscopeError, match="zyx"):
-        Augmentation((use("flip", axes="zyw"),)).draw(np.random.default_rng(0), (1, 4, 4, 4), (1, 1, 1))
+        Augmentation((use("flip", axes="zyw"),))
+
+
+def test_what_is_no_probability_is_refused() -> None:
+    with pytest.raises(LymphoscopeError, match=r"probability is 1\.5"):
+        Augmentation((use("rotate", probability=1.5),))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lymphoscope.learn.batch import IGNORE
-from lymphoscope.learn.losses.objective import make
+from lymphoscope.learn.parts import made
 from lymphoscope.recipes.parts.losses import LOSSES
 from lymphoscope.recipes.spec import Use, use
 
@@ -53,7 +53,7 @@ def _sure(labels: Tensor, classes: int = 2, by: float = 20.0) -> Tensor:
 @pytest.mark.parametrize("loss", OF_LABELS, ids=_name)
 def test_right_costs_less_than_wrong(loss: Use, dims: int) -> None:
     labels = _labels(dims)
-    module = make(loss)
+    module = made("loss", loss)
     right, wrong = (module(_sure(seen), labels).item() for seen in (labels, _wrong(loss, labels)))
     unsure = module(_logits(labels), labels).item()
     assert right < wrong
@@ -68,7 +68,7 @@ def test_every_known_voxel_is_heard_and_no_other(loss: Use) -> None:
     labels[:, :, 0] = IGNORE
     labels[0, 0, 3, 3, 3] = IGNORE
     logits = _logits(labels).requires_grad_()
-    make(loss)(logits, labels).backward()
+    made("loss", loss)(logits, labels).backward()
     assert logits.grad is not None
     heard = logits.grad.abs().sum(1, keepdim=True)
     assert float(heard[labels == IGNORE].max()) == 0
@@ -84,7 +84,7 @@ def test_what_is_unknown_does_not_matter(loss: Use) -> None:
     logits = _logits(labels)
     other = logits.clone()
     other[:, :, :2] = _logits(labels, seed=1)[:, :, :2]
-    assert torch.equal(make(loss)(logits, labels), make(loss)(other, labels))
+    assert torch.equal(made("loss", loss)(logits, labels), made("loss", loss)(other, labels))
 
 
 @pytest.mark.parametrize("loss", OF_LABELS, ids=_name)
@@ -93,7 +93,7 @@ def test_a_batch_without_lesion_or_label_is_finite(loss: Use, fill: int) -> None
     labels = torch.full((2, 1, 8, 8, 8), fill)
     for seen in (_logits(labels), _sure(torch.zeros_like(labels), by=200.0)):
         logits = seen.requires_grad_()
-        value = make(loss)(logits, labels)
+        value = made("loss", loss)(logits, labels)
         value.backward()
         assert torch.isfinite(value)
         assert logits.grad is not None
@@ -106,9 +106,9 @@ def test_a_batch_without_lesion_or_label_is_finite(loss: Use, fill: int) -> None
 def test_logits_of_half_precision_are_summed_in_full(loss: Use) -> None:
     labels = _labels()
     logits = _logits(labels).bfloat16()
-    found = make(loss)(logits, labels)
+    found = made("loss", loss)(logits, labels)
     assert found.dtype == torch.float32
-    assert torch.equal(found, make(loss)(logits.float(), labels))
+    assert torch.equal(found, made("loss", loss)(logits.float(), labels))
 
 
 @pytest.mark.parametrize("loss", OF_LABELS, ids=_name)
@@ -116,7 +116,7 @@ def test_several_lesion_classes(loss: Use) -> None:
     labels = _labels()
     labels[1] = torch.where(labels[1] == 1, 2, 0)
     settings = {"classes": 3} if loss.name == "prior_shift" else {}
-    module = make(Use(loss.name, {**loss.params, **settings}))
+    module = made("loss", Use(loss.name, {**loss.params, **settings}))
     swapped = torch.where(labels == 0, 0, 3 - labels) if loss not in ONLY_OUTLINES else labels.roll(3, -1)
     right, wrong = (module(_sure(seen, classes=3), labels).item() for seen in (labels, swapped))
     assert right < wrong
@@ -126,7 +126,7 @@ def test_several_lesion_classes(loss: Use) -> None:
 def test_confident_errors_stay_finite(loss: Use) -> None:
     labels = _labels()
     logits = _sure(1 - labels, by=500.0).requires_grad_()
-    value = make(loss)(logits, labels)
+    value = made("loss", loss)(logits, labels)
     value.backward()
     assert torch.isfinite(value)
     assert logits.grad is not None

@@ -337,3 +337,19 @@ def test_more_background_does_not_change_what_lesions_add() -> None:
 def test_another_number_of_classes_is_refused() -> None:
     with pytest.raises(LymphoscopeError, match="3 classes"):
         PriorShift(classes=3)(*_pair(2))
+
+
+@pytest.mark.parametrize(
+    "loss", [WeightedCrossEntropy(weights=(1, 2, 3)), Focal(alpha=(1, 2, 3)), ClassBalancedDice(counts=(1, 2, 3))]
+)
+def test_settings_for_another_number_of_classes_are_refused(loss: torch.nn.Module) -> None:
+    with pytest.raises(LymphoscopeError, match="3 numbers for 2 classes"):
+        loss(*_pair(2))
+
+
+def test_counts_of_the_training_set_replace_those_of_the_batch() -> None:
+    logits, labels = _pair(2)
+    counted = ClassBalancedDice()(logits, labels).item()
+    counts = [int((labels == c).sum()) for c in (0, 1)]
+    assert ClassBalancedDice(counts=counts)(logits, labels).item() == pytest.approx(counted)
+    assert ClassBalancedDice(counts=(10_000, 1))(logits, labels).item() != pytest.approx(counted)

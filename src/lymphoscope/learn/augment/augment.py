@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.learn.augment.warp import Warp
 
 Drawn = dict[str, Any]
@@ -25,6 +26,15 @@ class Augment:
     """
 
     probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what is no probability.
+
+        Raises:
+            LymphoscopeError: ``USE-E-VALUE``.
+        """
+        if not 0 <= self.probability <= 1:
+            raise LymphoscopeError("USE-E-VALUE", f"a probability is {self.probability}, but lies in 0 … 1")
 
     def draw(self, rng: np.random.Generator, channels: int, dims: int) -> Drawn | None:
         """Say what happens, or None for nothing. All chance is here.

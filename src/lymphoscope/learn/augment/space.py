@@ -27,10 +27,18 @@ class Flip(Spatial):
 
     axes: str = "zyx"
 
-    def draw(self, rng: np.random.Generator, channels: int, dims: int) -> Drawn | None:
-        """The sign of each axis."""
+    def __post_init__(self) -> None:
+        """Refuse axes that do not exist.
+
+        Raises:
+            LymphoscopeError: ``USE-E-VALUE``.
+        """
+        super().__post_init__()
         if set(self.axes) - set("zyx"):
             raise LymphoscopeError("USE-E-VALUE", f"flip has the axes {self.axes!r}, but they are of zyx")
+
+    def draw(self, rng: np.random.Generator, channels: int, dims: int) -> Drawn | None:
+        """The sign of each axis."""
         mirrored = [axis in self.axes and bool(rng.random() < self.probability) for axis in "zyx"[-dims:]]
         return {"signs": [-1 if one else 1 for one in mirrored]} if any(mirrored) else None
 

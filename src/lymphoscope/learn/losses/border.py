@@ -30,6 +30,8 @@ class BorderCrossEntropy(Loss):
         Ronneberger et al., MICCAI 2015, equation 2.
     """
 
+    name = "border_ce"
+
     def __init__(self, height: float = 10.0, sigma: float = 5.0, limits: tuple[float, float] = (0.1, 10.0)) -> None:
         super().__init__()
         self.height, self.sigma, self.limits = height, sigma, limits

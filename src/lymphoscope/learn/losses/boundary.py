@@ -37,6 +37,8 @@ class Boundary(Loss):
         Kervadec et al., MIDL 2019; Wu et al., Front. Immunol. 2025, equation 4 read literally.
     """
 
+    name = "boundary"
+
     def __init__(self, form: str = "kervadec") -> None:
         super().__init__()
         if form not in FORMS:

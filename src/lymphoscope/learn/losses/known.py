@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.learn.batch import IGNORE
 
 
@@ -31,6 +34,17 @@ def lesions(labels: Tensor, classes: int, background: bool = False) -> Tensor:
 def class_counts(labels: Tensor, classes: int) -> Tensor:
     """Known voxels of each class, background first: (classes,) float64."""
     return lesions(labels, classes, background=True).flatten(2).sum((0, 2)).double()
+
+
+def per_class(values: Sequence[float], logits: Tensor, what: str) -> Tensor:
+    """A setting with a number for each class: (classes,) fp32.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` where there are not as many as classes.
+    """
+    if len(values) != logits.shape[1]:
+        raise LymphoscopeError("USE-E-VALUE", f"{what} has {len(values)} numbers for {logits.shape[1]} classes")
+    return torch.tensor(values, dtype=torch.float32, device=logits.device)
 
 
 def one_versus_rest(logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -92,6 +92,7 @@ class OutcomeCrossEntropy(Loss):
         Liu et al. 2022: p is held above 1e-7.
     """
 
+    name = "outcome_ce"
     of = "outputs"
 
     def __init__(
@@ -124,6 +125,11 @@ class OutcomeCrossEntropy(Loss):
         if len(wanted) != 1 or wanted[0] not in batch.targets:
             raise LymphoscopeError("USE-E-VALUE", f"the batch has the outcomes {names}; the loss wants {self.target!r}")
         return batch.targets[wanted[0]].float()
+
+
+def of_outputs(loss: Loss) -> Loss:
+    """The loss, or where it is of labels the same of the finest logits."""
+    return Finest(loss) if loss.of == "labels" else loss
 
 
 def halving(levels: int) -> tuple[float, ...]:

@@ -34,6 +34,8 @@ class PriorShift(Loss):
         After Wang et al., PSR-Net, Comput. Biol. Med. 2022, 106215; the formulas are ours.
     """
 
+    name = "prior_shift"
+
     def __init__(
         self, classes: int = 2, gamma: float = 2.0, start: float = 0.9, weights: tuple[float, float] = (1.0, 1.0)
     ) -> None:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.learn.batch import IGNORE
-from lymphoscope.learn.losses.known import class_counts, lesions, one_versus_rest
+from lymphoscope.learn.losses.known import class_counts, lesions, one_versus_rest, per_class
 from lymphoscope.learn.losses.loss import Loss
 
 
@@ -56,6 +56,8 @@ class Dice(Loss):
         Milletari et al., 3DV 2016; Wu et al., Front. Immunol. 2025, equation 2.
     """
 
+    name = "dice"
+
     def __init__(
         self, squared: bool = False, background: bool = False, batchwise: bool = False, smooth: float = 1e-5
     ) -> None:
@@ -81,6 +83,8 @@ class Tversky(Loss):
     Reference:
         Salehi et al., MLMI 2017.
     """
+
+    name = "tversky"
 
     def __init__(
         self,
@@ -117,6 +121,8 @@ class ClassBalancedDice(Loss):
         After Liu et al. (class-balanced Dice loss); Cui et al., CVPR 2019.
     """
 
+    name = "class_balanced_dice"
+
     def __init__(
         self,
         beta: float = 0.9999,
@@ -134,7 +140,7 @@ class ClassBalancedDice(Loss):
         counts = (
             class_counts(labels, logits.shape[1])
             if self.counts is None
-            else torch.tensor(self.counts, dtype=torch.float64, device=logits.device)
+            else per_class(self.counts, logits, "counts of class_balanced_dice").double()
         )
         both, predicted, true = soft_sums(logits, labels, True, False, self.batchwise)
         dice = (2 * both + self.smooth) / (predicted + true + self.smooth)
@@ -159,6 +165,8 @@ class Structure(Loss):
     Reference:
         Wei et al., F3Net, AAAI 2020.
     """
+
+    name = "structure"
 
     def __init__(self, window: int = 31, overlap: float = 2.0) -> None:
         super().__init__()

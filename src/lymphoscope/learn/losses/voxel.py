@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lymphoscope.learn.batch import IGNORE
-from lymphoscope.learn.losses.known import class_counts, lesions, mean_known, one_versus_rest, true_class
+from lymphoscope.learn.losses.known import class_counts, lesions, mean_known, one_versus_rest, per_class, true_class
 from lymphoscope.learn.losses.loss import Loss
 
 
@@ -20,6 +20,8 @@ class CrossEntropy(Loss):
     Reference:
         Wu et al., Front. Immunol. 2025, equation 1.
     """
+
+    name = "ce"
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The mean over known voxels."""
@@ -35,6 +37,8 @@ class WeightedCrossEntropy(Loss):
         limits: Smallest and largest counted weight.
     """
 
+    name = "weighted_ce"
+
     def __init__(self, weights: Sequence[float] | None = None, limits: tuple[float, float] = (0.1, 10.0)) -> None:
         super().__init__()
         self.weights, self.limits = weights, limits
@@ -45,7 +49,7 @@ class WeightedCrossEntropy(Loss):
         weight = (
             frequency_weights(labels, classes, self.limits)
             if self.weights is None
-            else torch.tensor(self.weights, dtype=torch.float32, device=logits.device)
+            else per_class(self.weights, logits, "weights of weighted_ce")
         )
         summed = functional.cross_entropy(
             logits.float(), labels[:, 0], weight=weight, ignore_index=IGNORE, reduction="sum"
@@ -68,6 +72,8 @@ class Focal(Loss):
         Lin et al., ICCV 2017.
     """
 
+    name = "focal"
+
     def __init__(self, gamma: float = 2.0, alpha: float | Sequence[float] = 0.25) -> None:
         super().__init__()
         self.gamma, self.alpha = gamma, alpha
@@ -75,15 +81,16 @@ class Focal(Loss):
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The mean over known voxels."""
         log_p = true_class(logits, labels)
-        factor = torch.as_tensor(self.alpha, dtype=torch.float32, device=logits.device)
-        if factor.ndim:
-            factor = factor[labels.clamp(min=0)]
+        alpha = (self.alpha,) * logits.shape[1] if isinstance(self.alpha, int | float) else self.alpha
+        factor = per_class(alpha, logits, "alpha of focal")[labels.clamp(min=0)]
         # 1 − p as −expm1 keeps its digits where p is close to 1
         return mean_known(-factor * (-torch.expm1(log_p)).clamp(min=1e-12) ** self.gamma * log_p, labels)
 
 
 class BinaryCrossEntropy(Loss):
     """Each lesion class against everything else, p of the softmax. With one lesion class it is the cross-entropy."""
+
+    name = "bce"
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The mean over known voxels and lesion classes."""
@@ -104,6 +111,8 @@ class CosineSine(Loss):
     Reference:
         After Xu et al., DiSegNet, 2021.
     """
+
+    name = "cosine_sine"
 
     def __init__(self, gamma: float = 1.0, plain: bool = False) -> None:
         super().__init__()

@@ -124,7 +124,7 @@ LOSSES.put(
 )
 LOSSES.put(
     "sum",
-    "lymphoscope.learn.losses.loss:Sum",
+    "lymphoscope.learn.losses.sums:Sum",
     of="either",
     formula="Σ w_i L_i",
     source="",
@@ -133,7 +133,7 @@ LOSSES.put(
 )
 LOSSES.put(
     "ramp",
-    "lymphoscope.learn.losses.loss:Ramp",
+    "lymphoscope.learn.losses.sums:Ramp",
     of="either",
     formula="w L, w running straight from start to end over the first share of the training",
     source="Kervadec et al., MIDL 2019",
