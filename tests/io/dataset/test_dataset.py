@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -265,6 +266,7 @@ def test_case_folders_at_any_depth(tmp_path: Path) -> None:
     assert sample.volumes["ct:hu"].geometry.shape == (3, 4, 4)  # on its own grid
     assert sample.labels is not None
     assert np.bincount(sample.labels.array.ravel()).tolist() == [208, 2]  # numbered lesions are one class
+    assert pickle.loads(pickle.dumps(data)) == data  # so that another process can read it
     assert "case p2_staging" in refused("DATA-E-MISSING", lambda: data.read(data["p2_staging"], BOTH))
 
 

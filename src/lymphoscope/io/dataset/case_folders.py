@@ -37,7 +37,7 @@ def open_case_folders(folder: Path) -> DataSet:
     for table, named in (("patients.csv", patients), ("outcome.csv", outcomes)):
         require_known(named, entries, table)
     cases = tuple(entries[case] for case in sorted(entries))
-    return DataSet(cases, LESIONS, folder, numbered=True, one_grid=False, splits=read_splits(folder))
+    return DataSet(cases, dict(LESIONS), folder, numbered=True, one_grid=False, splits=read_splits(folder))
 
 
 def _entry(place: Path, case: str, patient: str, outcome: dict[str, float | str]) -> Entry:

@@ -116,7 +116,7 @@ class DataSet:
         labels = None if entry.mask is None else self._mask(entry.mask, notes)
         if self.one_grid:
             self._require_one_grid(entry, volumes, labels)
-        return Sample(MappingProxyType(volumes), labels)
+        return Sample(volumes, labels)
 
     def _volume(self, entry: Entry, role: str, notes: Notes) -> Volume:
         if role not in entry.images:
