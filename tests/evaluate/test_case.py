@@ -110,7 +110,8 @@ def test_probability_maps_give_scores_and_calibration() -> None:
     p[mask(NODE).foreground] = 0.8
     p[mask(FAR).foreground] = 0.3
     found = result(mask(NODE, FAR), mask(NODE), probability=Volume(p, GRID, Unit.PROBABILITY))
-    assert sorted(found.candidates[0.5].scores) == pytest.approx([0.3, 0.8])
+    assert sorted(found.candidates["iou_50"].scores) == pytest.approx([0.3, 0.8])
+    assert found.candidates["centre_in_box"].hits.tolist() == [[True], [False]]
     assert found.numbers["score"] == pytest.approx(0.8)
     voxels = p.size
     assert found.numbers["probability_mae"] == pytest.approx((216 * 0.2 + 8 * 0.3) / voxels)

@@ -68,16 +68,18 @@ def test_lesions_are_pooled_and_split_by_size() -> None:
 
 
 def test_ranked_lesions_give_froc_and_average_precision() -> None:
-    found = SUMMARY["froc"]["by_iou"]["0.5"]
+    found = SUMMARY["froc"]["by_rule"]["iou_50"]
     assert found["ap"]["value"] == pytest.approx(0.5), "two of four lesions before the false one"
     assert found["sensitivity"]["luna7"]["0.125"] == 0.5
     assert SUMMARY["froc"]["map"] == pytest.approx(0.5)
+    assert set(SUMMARY["froc"]["by_rule"]) == {"iou_10", "iou_25", "iou_50", "any_overlap", "centre_in_box"}
 
 
 def test_a_case_with_anything_is_called_positive() -> None:
     found = SUMMARY["case_detection"]
     assert found["counts"] == {"tp": 2, "fp": 1, "fn": 1, "tn": 1}
     assert (found["sensitivity"]["value"], found["specificity"]["value"]) == (pytest.approx(2 / 3), 0.5)
+    assert found["net_benefit"]["0.5"] == pytest.approx((2 - 1) / 5), "two true, one false, of five"
     assert found["auc"]["value"] == pytest.approx((2 * 2 + 0.5) / 6), "0.9, 0.8, 0 against 0.7, 0"
 
 

@@ -53,6 +53,22 @@ def test_distances_rank_from_the_smallest_and_a_missed_case_is_as_far_as_the_ima
     assert record["metrics"]["hd95_mm"]["means"]["lazy"]["value"] == pytest.approx((700 + 3) / 4)
 
 
+def test_calling_cases_rightly_is_tested_on_the_pairs_that_differ() -> None:
+    def caller(name: str, kinds: list[str], scores: list[float]) -> System:
+        rows = enumerate(zip(kinds, scores, strict=True))
+        return System(name, {f"{n}": Entry(f"{n}", f"{n}", kind, {"dice": 0.5, "score": s}) for n, (kind, s) in rows})
+
+    kinds = ["both"] * 5 + ["none"] * 5
+    sure = [0.9, 0.8, 0.7, 0.6, 0.4, 0.5, 0.3, 0.2, 0.2, 0.1]
+    vague = [0.7, 0.4, 0.8, 0.5, 0.3, 0.6, 0.2, 0.4, 0.1, 0.2]
+    wrong = ["missed"] * 2 + ["both"] * 3 + ["false alarm"] + ["none"] * 4
+    test = compare((caller("one", kinds, sure), caller("two", wrong, vague)), "dice", FEW)["case_detection"][0]
+    assert (test["mcnemar"]["b"], test["mcnemar"]["c"]) == (3, 0)
+    assert test["mcnemar"]["p"] == test["mcnemar_p_holm"] == pytest.approx(0.25)
+    assert test["delong"]["z"] == pytest.approx(1.32288, abs=1e-5), "of the specification"
+    assert RECORD["case_detection"][0]["delong"] is None, "no scores"
+
+
 def test_equal_systems_share_the_first_place() -> None:
     twins = compare((system("a", BASE), system("b", BASE)), "dice", FEW)
     assert twins["first_share"] == {"a": 0.5, "b": 0.5}

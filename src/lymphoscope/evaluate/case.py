@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lymphoscope.core.geometry import Geometry, require_same
 from lymphoscope.core.volume import LesionMask, Volume
-from lymphoscope.evaluate.boxes import Boxes, box_giou, box_iou, lesion_boxes
+from lymphoscope.evaluate.boxes import Boxes, box_giou, box_iou, centre_in_box, lesion_boxes
 from lymphoscope.evaluate.calibration import Reliability
 from lymphoscope.evaluate.catalogue import levelled
 from lymphoscope.evaluate.detection import Candidates
@@ -92,7 +92,8 @@ class CaseResult:
         diagonal_mm: Diagonal of the image, mm: stands for a distance to nothing where systems are compared.
         lesions: One row a lesion of either side.
         detections: Lesions found and true by criterion: ``c1``, ``c2_10``, ``c2_25``, ``c2_50``, ``c3``.
-        candidates: Predicted lesions with scores, by least IoU; empty without probability map.
+        candidates: Predicted lesions with scores by the rule of a hit: ``iou_10``, ``iou_25``, ``iou_50``,
+            ``any_overlap``, ``centre_in_box``; empty without probability map.
         reliability: Of voxels; None without probability map.
     """
 
@@ -103,7 +104,7 @@ class CaseResult:
     diagonal_mm: float
     lesions: tuple[Mapping[str, Value], ...] = ()
     detections: Mapping[str, Detection] = field(default_factory=dict)
-    candidates: Mapping[float, Candidates] = field(default_factory=dict)
+    candidates: Mapping[str, Candidates] = field(default_factory=dict)
     reliability: Reliability | None = None
 
 
@@ -189,11 +190,18 @@ class _Scene:
         return found
 
     @cached_property
-    def candidates(self) -> dict[float, Candidates]:
+    def candidates(self) -> dict[str, Candidates]:
         if self.probability is None:
             return {}
         scores, iou = _highest(self.probability, self.prediction), self.overlaps.iou
-        return {level: Candidates(scores, iou, iou >= level) for level in IOU_LEVELS}
+        hits = {levelled("iou", level): iou >= level for level in IOU_LEVELS}
+        hits |= {"any_overlap": self.overlaps.shared > 0, "centre_in_box": centre_in_box(*self.boxes)}
+        return {rule: Candidates(scores, iou, hit) for rule, hit in hits.items()}
+
+    @cached_property
+    def boxes(self) -> tuple[Boxes, Boxes]:
+        spacing = self.geometry.spacing
+        return lesion_boxes(self.prediction, spacing), lesion_boxes(self.reference, spacing)
 
 
 def _chosen(labels: NDArray[Any], label: int | None) -> Mask:
@@ -296,7 +304,6 @@ def _probabilities(pair: Pair, scene: _Scene, reliability: Reliability) -> dict[
 
 
 def _lesion_rows(case: str, scene: _Scene) -> list[dict[str, Value]]:
-    boxes = [lesion_boxes(labels, scene.geometry.spacing) for labels in (scene.prediction, scene.reference)]
     pairs = scene.detections[levelled("c2", IOU_LEVELS[0])].pairs
     partners = (dict(pairs), {reference: predicted for predicted, reference in pairs})
     rows: list[dict[str, Value]] = []
@@ -312,7 +319,7 @@ def _lesion_rows(case: str, scene: _Scene) -> list[dict[str, Value]]:
             }  # fmt: skip
             row |= {key: float(values[n]) for key, values in facts.items() if key != "short_axis_mm"}
             row |= {key: int((found.true, found.found)[side][n]) for key, found in scene.detections.items()}
-            rows.append(row | _partner(partners[side].get(n), n, side, (scene.overlaps.iou, boxes[0], boxes[1])))
+            rows.append(row | _partner(partners[side].get(n), n, side, (scene.overlaps.iou, *scene.boxes)))
     return rows
 
 

@@ -135,13 +135,17 @@ CONVENTIONS = (
 )
 """What stands above every table."""
 
+EMPTY_RULE = "empty reference: Dice null; one side empty: lesion F1 and NSD 0, distances null"
+"""The same in the head of each table."""
+
 _OVER_CASES = (
     ("Mean, SD, median, quartiles", "over the cases with a value; the mean with a bootstrap interval over patients"),
     ("Pooled Dice, sensitivity, precision", "from the sums of TP, FP and FN over all cases"),
     ("Lesion recall and precision", "lesions of all cases together, by C1, C2 and C3, with bootstrap intervals over "
      "patients; recall by volume (1, 3, 10, 30 mL) and by short axis (5, 10, 15 mm) with Wilson's interval"),
     ("FROC", "sensitivity against false positives a case of predicted lesions ranked by their highest probability; a "
-     "second candidate on a lesion is ignored; read without interpolation at ⅛–8 (`luna7`), ¼–8 (`cam6`) and ½–4 "
+     "second candidate on a lesion is ignored; a hit is IoU ≥ 0.1, 0.25 or 0.5, any overlap, or "
+        "the centre in the lesion's box; read without interpolation at ⅛–8 (`luna7`), ¼–8 (`cam6`) and ½–4 "
      "(`ln4`) false positives a case"),
     ("AP, mAP", "all-point interpolated precision against recall at IoU 0.1, 0.25 and 0.5 and their mean; a second "
      "candidate on a lesion is a false positive (COCO)"),
@@ -149,7 +153,7 @@ _OVER_CASES = (
     ("ICC(2,1), ICC(3,1), CCC, Pearson, Spearman, MAPE", "of the volumes; ICC with F intervals"),
     ("Within 10 % or 10 mL", "share of cases whose volume differs by at most 10 % of the reference or by 10 mL"),
     ("Case sensitivity and specificity", "a case with any predicted voxel is positive; Wilson's intervals; with "
-     "probability maps the AUC of the case score (DeLong)"),
+     "probability maps the AUC of the case score (DeLong), Youden's threshold and net benefit"),
     ("Calibration", "reliability in 10 bins, ECE and Brier score of voxels; slope and intercept of lesion scores "
      "against C1"),
     ("Bootstrap", "2000 resamplings of patients, each with all its cases and lesions; BCa; the seed is in the record"),

@@ -18,9 +18,9 @@ from lymphoscope.evaluate.agreement import (
     mean_absolute_percentage_error,
     within_share,
 )
-from lymphoscope.evaluate.calibration import recalibration
+from lymphoscope.evaluate.calibration import net_benefit, recalibration
 from lymphoscope.evaluate.case import KINDS, CaseResult
-from lymphoscope.evaluate.catalogue import METRICS
+from lymphoscope.evaluate.catalogue import METRICS, levelled
 from lymphoscope.evaluate.classification import auc, roc, wilson
 from lymphoscope.evaluate.detection import RATES, average_precision, froc
 from lymphoscope.evaluate.matching import IOU_LEVELS, f1_score
@@ -157,12 +157,12 @@ def _froc(cohort: Cohort) -> Record | None:
     if not all(result.candidates for result in cohort.results):
         return None
     found: Record = {}
-    for level in IOU_LEVELS:
-        cases = [result.candidates[level] for result in cohort.results]
+    for rule in cohort.results[0].candidates:
+        cases = [result.candidates[rule] for result in cohort.results]
         curve = froc(cases)
         if curve is None:
             return None
-        found[f"{level:g}"] = {
+        found[rule] = {
             "ap": cohort.interval(lambda rows, cases=cases: average_precision([cases[r] for r in rows])),  # type: ignore[misc]
             "sensitivity": {
                 name: {f"{rate:g}": curve.at(rate) for rate in rates} | {"mean": curve.mean(name)}
@@ -174,7 +174,10 @@ def _froc(cohort: Cohort) -> Record | None:
                 "thresholds": curve.thresholds,
             },
         }
-    return {"by_iou": found, "map": float(np.mean([row["ap"]["value"] for row in found.values()]))}
+    return {
+        "by_rule": found,
+        "map": float(np.mean([found[levelled("iou", level)]["ap"]["value"] for level in IOU_LEVELS])),
+    }
 
 
 def _agreement(results: Sequence[CaseResult], measured: str, reference: str) -> Record | None:
@@ -196,6 +199,9 @@ def _agreement(results: Sequence[CaseResult], measured: str, reference: str) -> 
     }
 
 
+_ACT_AT = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
 def _case_detection(results: Sequence[CaseResult]) -> Record:
     """Cases with disease and cases called so."""
     event = np.array([result.counts.n_ref > 0 for result in results])
@@ -207,12 +213,14 @@ def _case_detection(results: Sequence[CaseResult]) -> Record:
         "specificity": {"value": counts.specificity, "interval": wilson(counts.tn, counts.tn + counts.fp)},
         "auc": None,
         "youden": None,
+        "net_benefit": None,
     }
     score = column(results, "score")
     curve = None if np.isnan(score).any() else roc(event, score)
     if curve is not None:
         area = auc(event, score)
         found |= {"auc": asdict(area) if area else None, "youden": dict(zip(("j", "at"), curve.youden, strict=True))}
+        found["net_benefit"] = {f"{t:g}": b for t, b in zip(_ACT_AT, net_benefit(score, event, _ACT_AT), strict=True)}
     return found
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.registry import unknown_name
 from lymphoscope.evaluate.catalogue import HIGHER, LOWER, METRICS
+from lymphoscope.evaluate.classification import delong_test, mcnemar
 from lymphoscope.evaluate.cohort import mean_of
 from lymphoscope.evaluate.statistics import Resampling, bootstrap, by_group, holm, paired_test
 
@@ -88,6 +89,7 @@ def compare(systems: Sequence[System], by: str, how: Resampling) -> Record:
         "patients": len(set(patients)),
         "order": [system.name for system in order],
         "first_share": _first_shares(systems, cases, patients, by, how),
+        "case_detection": _detection_tests(systems, cases),
         "metrics": table,
     }
 
@@ -146,6 +148,30 @@ def _compared(
         for test, p in zip(tests, holm([test[f"{name}_p"] for test in tests]), strict=True):
             test[f"{name}_p_holm"] = p
     return {"better": METRICS[metric].better, "means": means, "n": counts, "tests": tests}
+
+
+def _detection_tests(systems: Sequence[System], cases: Sequence[str]) -> list[Record]:
+    """Who calls cases with and without disease rightly: McNemar's test, and DeLong's of the case scores."""
+    tests: list[Record] = []
+    for one, other in combinations(systems, 2):
+        pairs = [(one.entries[case], other.entries[case]) for case in cases]
+        right = np.array([[entry.kind in ("both", "none") for entry in pair] for pair in pairs])
+        found = mcnemar(int((right[:, 0] & ~right[:, 1]).sum()), int((~right[:, 0] & right[:, 1]).sum()))
+        scores = [_array(system, cases, "score") for system in (one, other)]
+        event = np.array([pair[0].kind in ("both", "missed") for pair in pairs])
+        known = not np.isnan(scores).any()
+        areas = delong_test(event, *scores) if known else None
+        tests.append(
+            {
+                "first": one.name,
+                "second": other.name,
+                "mcnemar": asdict(found),
+                "delong": asdict(areas) if areas else None,
+            }
+        )
+    for test, p in zip(tests, holm([test["mcnemar"]["p"] for test in tests]), strict=True):
+        test["mcnemar_p_holm"] = p
+    return tests
 
 
 def _first_shares(

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lymphoscope.app.evaluation.canvas import BLUE, GREEN, GREY, ORANGE, RED, Canvas, house_style
+from lymphoscope.app.evaluation.tables import HITS
 from lymphoscope.evaluate.case import CaseResult
 from lymphoscope.evaluate.catalogue import METRICS
 from lymphoscope.evaluate.cohort import column
@@ -115,14 +116,14 @@ def _froc(summary: Mapping[str, Any]) -> Picture | None:
         return None
     canvas = Canvas(6.5, 3.8)
     axes = canvas.axes[0]
-    for (level, row), colour in zip(summary["froc"]["by_iou"].items(), (GREEN, BLUE, ORANGE), strict=False):
-        curve = row["curve"]
+    for rule, colour in (("any_overlap", GREY), ("iou_10", GREEN), ("iou_25", BLUE), ("iou_50", ORANGE)):
+        curve = summary["froc"]["by_rule"][rule]["curve"]
         x, y = np.asarray(curve["false_positives"], float), np.asarray(curve["sensitivity"], float)
         ends = (
             np.concatenate([[_RATES[0] / 2], x, [_RATES[-1]]]),
             np.concatenate([[0.0], y, [y[-1] if y.size else 0]]),
         )
-        axes.step(np.maximum(ends[0], _RATES[0] / 2), ends[1], where="post", color=colour, label=f"IoU ≥ {level}")
+        axes.step(np.maximum(ends[0], _RATES[0] / 2), ends[1], where="post", color=colour, label=HITS[rule])
     axes.set_xscale("log", base=2)
     axes.set_xticks(_RATES, [f"{rate:g}" for rate in _RATES])
     axes.set(xlabel="false positives a case", ylabel="sensitivity", ylim=(0, 1.03), xlim=(_RATES[0] / 2, _RATES[-1]))

@@ -23,7 +23,7 @@ from lymphoscope.app.evaluation.tables import (
     ranking_table,
     strata_table,
 )
-from lymphoscope.evaluate.catalogue import CONVENTIONS, METRICS
+from lymphoscope.evaluate.catalogue import CONVENTIONS, EMPTY_RULE, METRICS
 from lymphoscope.render.pictures import Picture
 from lymphoscope.render.words import PURPOSE, safe
 
@@ -58,7 +58,7 @@ def _cases(record: Mapping[str, Any]) -> Table:
         for case in record["cases"]
     )
     heads = tuple(METRICS[n].title + (f", {METRICS[n].unit}" if METRICS[n].unit != "1" else "") + ">" for n in names)
-    return Table("Every case; all numbers are in cases.csv", ("case", "kind", *heads), rows)
+    return Table(f"Every case ({EMPTY_RULE}); all numbers are in cases.csv", ("case", "kind", *heads), rows)
 
 
 def _page(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lymphoscope.core import shown
-from lymphoscope.evaluate.catalogue import METRICS
+from lymphoscope.evaluate.catalogue import EMPTY_RULE, METRICS
 from lymphoscope.render.table import cell
 
 MAIN = ("dice", "nsd", "hd95_mm", "assd_mm", "sensitivity", "precision", "avd_ml", "avd_percent", "fpv_ml", "fnv_ml",
@@ -20,6 +20,11 @@ _RULES = {
     "c1": "any overlap", "c2_10": "one to one, IoU ≥ 0.1", "c2_25": "one to one, IoU ≥ 0.25",
     "c2_50": "one to one, IoU ≥ 0.5", "c3": "hottest voxel",
 }  # fmt: skip
+
+
+HITS = {"iou_10": "IoU ≥ 0.1", "iou_25": "IoU ≥ 0.25", "iou_50": "IoU ≥ 0.5", "any_overlap": "any overlap",
+        "centre_in_box": "centre in box"}  # fmt: skip
+"""Rules by which a ranked lesion hits a reference lesion."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,9 @@ def metric_table(summary: Mapping[str, Any], names: Iterable[str] = METRICS) -> 
                     interval(found["mean"], metric.unit), figure(found["sd"], metric.unit), spread,
                 )
             )  # fmt: skip
-    return Table("Over the cases", ("metric", "n>", "mean (95 %)>", "SD>", "median (quartiles)>"), tuple(rows))
+    return Table(
+        f"Over the cases ({EMPTY_RULE})", ("metric", "n>", "mean (95 %)>", "SD>", "median (quartiles)>"), tuple(rows)
+    )
 
 
 def lesion_table(summary: Mapping[str, Any]) -> Table:
@@ -135,12 +142,12 @@ def detection_table(summary: Mapping[str, Any]) -> Table | None:
         return None
     rows = [
         (
-            f"IoU ≥ {level}", interval(row["ap"]),
+            HITS[rule], interval(row["ap"]),
             *(figure(value) for value in row["sensitivity"]["luna7"].values()),
         )
-        for level, row in found["by_iou"].items()
+        for rule, row in found["by_rule"].items()
     ]  # fmt: skip
-    rates = list(next(iter(found["by_iou"].values()))["sensitivity"]["luna7"])[:-1]
+    rates = list(next(iter(found["by_rule"].values()))["sensitivity"]["luna7"])[:-1]
     heads = ("match", "AP (95 %)>", *(f"at {rate}>" for rate in rates), "mean>")
     caption = f"Ranked lesions: AP, and sensitivity at false positives a case; mAP {figure(found['map'])}"
     return Table(caption, heads, tuple(rows))
@@ -158,7 +165,7 @@ def ranking_table(record: Mapping[str, Any]) -> Table:
     )  # fmt: skip
     titles = (f"{m.title}{f', {m.unit}' if m.unit != '1' else ''}>" for m in metrics.values())
     return Table(
-        f"Systems by mean {METRICS[record['by']].title}, {cases_of(record)}",
+        f"Systems by mean {METRICS[record['by']].title}, {cases_of(record)} ({EMPTY_RULE}, here the image diagonal)",
         ("rank>", "system", "first in>", *titles), rows,
     )  # fmt: skip
 
