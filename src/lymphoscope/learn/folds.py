@@ -70,7 +70,8 @@ def made(entries: Sequence[Entry], count: int = 5, seed: int = NNUNET_SEED, by: 
     entries = sorted(entries, key=lambda entry: entry.id)
     patients = list(dict.fromkeys(entry.patient for entry in entries))
     if not 2 <= count <= len(patients):
-        raise LymphoscopeError("USE-E-VALUE", f"{len(patients)} patients cannot be divided into {count} folds")
+        what = f"{len(patients)} patients cannot be divided into {count} folds"
+        raise LymphoscopeError("USE-E-VALUE", what, fix="Name the folds in splits_final.json beside the data.")
     order = np.arange(len(patients))
     np.random.RandomState(seed).shuffle(order)
     shuffled = [patients[n] for n in order]
