@@ -21,9 +21,9 @@ from skimage.measure import marching_cubes, mesh_surface_area
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.study import OrganMap
 from lymphoscope.core.volume import LesionMask
-from lymphoscope.image import wholebody as wb
-from lymphoscope.image.wholebody_lesions import draw_disease
-from lymphoscope.image.wholebody_tables import BURDEN, STATIONS, SUBTYPES
+from lymphoscope.image.wholebody import phantom as wb
+from lymphoscope.image.wholebody.lesions import draw_disease
+from lymphoscope.image.wholebody.tables import BURDEN, STATIONS, SUBTYPES
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 LABELS = {

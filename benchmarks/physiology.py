@@ -21,8 +21,8 @@ from lymphoscope.core.units import Unit
 from lymphoscope.image.anatomy import find_anatomy
 from lymphoscope.image.physiology import judge
 from lymphoscope.image.resample import ct_on, labels_on
-from lymphoscope.image.wholebody import Phantom, WholeBodySettings, whole_body
-from lymphoscope.image.wholebody_tables import SUBTYPES
+from lymphoscope.image.wholebody.phantom import Phantom, WholeBodySettings, whole_body
+from lymphoscope.image.wholebody.tables import SUBTYPES
 
 FATES = {"include": "counted", "doubt-in": "counted, flagged", "doubt-out": "left out, flagged", "remove": "removed"}
 MODES = {"pet": "PET alone", "ct": "PET and CT", "organs": "PET and organ masks"}

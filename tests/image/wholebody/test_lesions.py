@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphoscope.image.wholebody_lesions import _count, _heat, _shares, _sites
-from lymphoscope.image.wholebody_tables import BURDEN, LOOKALIKES, STATIONS, SUBTYPES
-from lymphoscope.image.wholebody_tissue import Tissue
+from lymphoscope.image.wholebody.lesions import _count, _heat, _shares, _sites
+from lymphoscope.image.wholebody.tables import BURDEN, LOOKALIKES, STATIONS, SUBTYPES
+from lymphoscope.image.wholebody.tissue import Tissue
 
 
 @pytest.mark.parametrize("subtype", SUBTYPES)

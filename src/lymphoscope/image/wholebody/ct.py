@@ -11,9 +11,9 @@ from scipy import ndimage
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
-from lymphoscope.image.wholebody_paint import smooth_field
-from lymphoscope.image.wholebody_physics import breathe, onto
-from lymphoscope.image.wholebody_tissue import Body, Tissue, column
+from lymphoscope.image.wholebody.paint import smooth_field
+from lymphoscope.image.wholebody.physics import breathe, onto
+from lymphoscope.image.wholebody.tissue import Body, Tissue, column
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lymphoscope.core.volume import Array
-from lymphoscope.image.wholebody_frame import Frame
-from lymphoscope.image.wholebody_paint import ellipsoid, inside_depth, tube
-from lymphoscope.image.wholebody_tissue import Body, Tissue
+from lymphoscope.image.wholebody.frame import Frame
+from lymphoscope.image.wholebody.paint import ellipsoid, inside_depth, tube
+from lymphoscope.image.wholebody.tissue import Body, Tissue
 
 _PROFILE = np.array([
     # u, half width, depth, back of the spine: without fat, mm, for a chest of the reference size

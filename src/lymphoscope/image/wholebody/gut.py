@@ -8,8 +8,8 @@ from scipy import ndimage
 from scipy.interpolate import CubicSpline
 
 from lymphoscope.core.volume import Array
-from lymphoscope.image.wholebody_paint import tube
-from lymphoscope.image.wholebody_tissue import Body, Tissue
+from lymphoscope.image.wholebody.paint import tube
+from lymphoscope.image.wholebody.tissue import Body, Tissue
 
 _BARE = (Tissue.FAT,)
 

@@ -14,7 +14,8 @@ from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.study import ORGANS, OrganMap
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask
-from lymphoscope.image.wholebody import (
+from lymphoscope.image.wholebody.frame import CODE, frame_of
+from lymphoscope.image.wholebody.phantom import (
     LESION_SUV,
     LOOKALIKE,
     OTHER,
@@ -23,9 +24,8 @@ from lymphoscope.image.wholebody import (
     WholeBodySettings,
     whole_body,
 )
-from lymphoscope.image.wholebody_frame import CODE, frame_of
-from lymphoscope.image.wholebody_tissue import NATURE, Tissue
-from lymphoscope.image.wholebody_uptake import Condition
+from lymphoscope.image.wholebody.tissue import NATURE, Tissue
+from lymphoscope.image.wholebody.uptake import Condition
 
 STEP = 7.0
 BLOBS = (

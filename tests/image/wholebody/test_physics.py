@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy.special import erf
 
 from lymphoscope.core.geometry import Geometry
-from lymphoscope.image.wholebody_paint import ellipsoid, smooth_field, tube
-from lymphoscope.image.wholebody_physics import (
+from lymphoscope.image.wholebody.paint import ellipsoid, smooth_field, tube
+from lymphoscope.image.wholebody.physics import (
     SCANNERS,
     Acquisition,
     blurred,

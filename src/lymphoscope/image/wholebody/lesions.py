@@ -11,8 +11,8 @@ from scipy.special import ndtr, ndtri
 from scipy.stats import nbinom
 
 from lymphoscope.core.volume import Array
-from lymphoscope.image.wholebody_tables import BURDEN, STATIONS, SUBTYPES, Burden, Station
-from lymphoscope.image.wholebody_tissue import Body, Tissue
+from lymphoscope.image.wholebody.tables import BURDEN, STATIONS, SUBTYPES, Burden, Station
+from lymphoscope.image.wholebody.tissue import Body, Tissue
 
 _CAP_ML = 4000.0
 _NODAL = {

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.volume import Array
-from lymphoscope.image.wholebody_frame import Frame
+from lymphoscope.image.wholebody.frame import Frame
 
 _SIGMA = 1.0 / np.sqrt(8.0 * np.log(2.0))
 _HALF_LIFE_MIN = 109.77

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
-from lymphoscope.image.wholebody_frame import Frame
-from lymphoscope.image.wholebody_lesions import Disease, Lesion
-from lymphoscope.image.wholebody_paint import Box, Stroke, box_around, ellipsoid, inside_depth, smooth_field
-from lymphoscope.image.wholebody_tables import LOOKALIKES, Lookalike
-from lymphoscope.image.wholebody_tissue import Body, Tissue
+from lymphoscope.image.wholebody.frame import Frame
+from lymphoscope.image.wholebody.lesions import Disease, Lesion
+from lymphoscope.image.wholebody.paint import Box, Stroke, box_around, ellipsoid, inside_depth, smooth_field
+from lymphoscope.image.wholebody.tables import LOOKALIKES, Lookalike
+from lymphoscope.image.wholebody.tissue import Body, Tissue
 
 _MASS_ML = 12.0
 """From here on lesions mould to their surroundings instead of being ellipsoids."""

@@ -17,14 +17,14 @@ from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.study import ORGANS, OrganMap
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
-from lymphoscope.image.wholebody_ct import ct_number, ct_volume, draw_ct
-from lymphoscope.image.wholebody_frame import CODE, Frame, frame_of
-from lymphoscope.image.wholebody_growth import Grown, grow, lookalikes
-from lymphoscope.image.wholebody_gut import brown_fat, colon, small_bowel, ureters
-from lymphoscope.image.wholebody_lesions import Disease, draw_disease, retuned
-from lymphoscope.image.wholebody_organs import organs as paint_organs
-from lymphoscope.image.wholebody_outline import Build, inner_fat, outline
-from lymphoscope.image.wholebody_physics import (
+from lymphoscope.image.wholebody.ct import ct_number, ct_volume, draw_ct
+from lymphoscope.image.wholebody.frame import CODE, Frame, frame_of
+from lymphoscope.image.wholebody.growth import Grown, grow, lookalikes
+from lymphoscope.image.wholebody.gut import brown_fat, colon, small_bowel, ureters
+from lymphoscope.image.wholebody.lesions import Disease, draw_disease, retuned
+from lymphoscope.image.wholebody.organs import organs as paint_organs
+from lymphoscope.image.wholebody.outline import Build, inner_fat, outline
+from lymphoscope.image.wholebody.physics import (
     SCANNERS,
     Acquisition,
     Imaging,
@@ -35,10 +35,10 @@ from lymphoscope.image.wholebody_physics import (
     onto,
     pet_grid,
 )
-from lymphoscope.image.wholebody_skeleton import skeleton, vessels
-from lymphoscope.image.wholebody_tables import BURDEN
-from lymphoscope.image.wholebody_tissue import NATURE, Body, Tissue, column
-from lymphoscope.image.wholebody_uptake import (
+from lymphoscope.image.wholebody.skeleton import skeleton, vessels
+from lymphoscope.image.wholebody.tables import BURDEN
+from lymphoscope.image.wholebody.tissue import NATURE, Body, Tissue, column
+from lymphoscope.image.wholebody.uptake import (
     Condition,
     Levels,
     activity,
@@ -221,7 +221,7 @@ def _patient(organs: OrganMap, settings: WholeBodySettings, draw: np.random.Gene
 
 def _extravasate(body: Body, levels: Levels, condition: Condition, draw: np.random.Generator) -> None:
     """Tracer left in an arm; its SUV follows from the part of the dose and the volume, and may lie out of the scan."""
-    from lymphoscope.image.wholebody_paint import tube  # noqa: PLC0415
+    from lymphoscope.image.wholebody.paint import tube  # noqa: PLC0415
 
     line = body.anchors[str(draw.choice(["arm_left", "arm_right"]))]
     at = draw.uniform(0.35, 0.9)
@@ -372,7 +372,7 @@ def _organ_map(body: Body, grown: Grown, shift_mm: float, everything: bool) -> O
 
 
 def _moved(part: NDArray[np.float32], shift_mm: float, frame: Frame) -> NDArray[np.bool_]:
-    from lymphoscope.image.wholebody_physics import breathing_profile, shifted  # noqa: PLC0415
+    from lymphoscope.image.wholebody.physics import breathing_profile, shifted  # noqa: PLC0415
 
     return np.asarray(shifted(part, breathing_profile(frame) * shift_mm / frame.step) >= 0.5)
 

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lymphoscope.core.volume import Array
-from lymphoscope.image.wholebody_paint import Stroke, ellipsoid, inside_depth, smooth_field, tube
-from lymphoscope.image.wholebody_tissue import Body, Tissue
+from lymphoscope.image.wholebody.paint import Stroke, ellipsoid, inside_depth, smooth_field, tube
+from lymphoscope.image.wholebody.tissue import Body, Tissue
 
 Triple = tuple[float, float, float]
 _SOFT = (Tissue.FAT, Tissue.MUSCLE)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphoscope.image.wholebody_organs import left_ventricle
-from lymphoscope.image.wholebody_paint import smooth_field
-from lymphoscope.image.wholebody_tissue import Body, Tissue, column
+from lymphoscope.image.wholebody.organs import left_ventricle
+from lymphoscope.image.wholebody.paint import smooth_field
+from lymphoscope.image.wholebody.tissue import Body, Tissue, column
 
 HEART_PATTERNS = (("none", 0.36), ("diffuse", 0.26), ("focal_on_diffuse", 0.30), ("focal", 0.08))
 """Frequencies of myocardial uptake. Reference: PMC7408629."""

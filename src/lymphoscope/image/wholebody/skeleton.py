@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lymphoscope.image.wholebody_frame import Frame
-from lymphoscope.image.wholebody_paint import box_around, ellipsoid, tube
-from lymphoscope.image.wholebody_tissue import Body, Tissue
+from lymphoscope.image.wholebody.frame import Frame
+from lymphoscope.image.wholebody.paint import box_around, ellipsoid, tube
+from lymphoscope.image.wholebody.tissue import Body, Tissue
 
 _VERTEBRA = np.array([
     # u, half width, half depth, pitch, disc: mm

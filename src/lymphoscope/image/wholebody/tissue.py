@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lymphoscope.image.wholebody_frame import Frame
-from lymphoscope.image.wholebody_paint import Stroke
+from lymphoscope.image.wholebody.frame import Frame
+from lymphoscope.image.wholebody.paint import Stroke
 
 
 class Tissue(IntEnum):
@@ -146,7 +146,7 @@ NATURE: dict[Tissue, Nature] = {
     Tissue.NECROSIS: Nature("", 20, 22, 0.0),
     Tissue.LOOKALIKE: Nature("", 45, 75, 0.1),
 }
-"""CT numbers, spread and names by tissue; uptake is drawn for each body (see `wholebody_uptake`)."""
+"""CT numbers, spread and names by tissue; uptake is drawn for each body (see `wholebody.uptake`)."""
 
 
 def column(name: str) -> NDArray[np.float32]:
