@@ -37,9 +37,10 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
         {"widths": (16, 32, 64, 128, 256), **NNUNET, "residual": True, "decoder_convs": 1},
     ),
     "unet 8–128, as nnU-Net": ("unet", {"widths": (8, 16, 32, 64, 128), **NNUNET}),
+    "unet 32–256 from stride 2 on": ("unet", {"widths": (32, 64, 128, 256), **NNUNET, "strides": (2, 2, 2, 2)}),
     "resunet 34": ("resunet", {"depth": 34}),
     "resunet 18, 16–128": ("resunet", {"depth": 18, "widths": (16, 32, 64, 128)}),
-    "dense_unet 121": ("dense_unet", {}),
+    "dense_unet 121": ("dense_unet", {"decoder_widths": (32, 64, 128, 256)}),
     "vnet": ("vnet", {}),
     "vnet, 3³": ("vnet", {"kernel": 3}),
     "deepmedic": ("deepmedic", {}),
@@ -123,6 +124,9 @@ def layers(width: int = 32, side: int = 48) -> None:
         "convolution 1×3×3": style.plain(width, width, (1, 3, 3)),
         "convolution 1³": style.plain(width, width),
         "convolution 3³, stride 2": nn.Conv3d(width, 2 * width, 3, 2, 1),
+        "convolution 1³, stride 2": nn.Conv3d(width, 2 * width, 1, 2),
+        "average pooling 2³, convolution 1³": nn.Sequential(style.pool("avg", 2), nn.Conv3d(width, 2 * width, 1)),
+        "convolution 3³ of 8 channels": nn.Conv3d(8, 8, 3, padding=1),
         "convolution 3³, one group a channel": nn.Conv3d(width, width, 3, padding=1, groups=width),
         "transposed 2³ (out 48³)": style.transposed(width, width, 2),
         "trilinear × 2 (out 48³)": nn.Upsample(scale_factor=2, mode="trilinear"),
@@ -138,7 +142,8 @@ def layers(width: int = 32, side: int = 48) -> None:
     print("| layer | " + " | ".join(name for name, *_ in FORMATS) + " |")
     print("|---|" + "---|" * len(FORMATS))
     for name, layer in found.items():
-        images = torch.randn(1, width, *[side // 2 if "out 48³" in name else side] * 3, requires_grad=True)
+        channels = 8 if "of 8" in name else width
+        images = torch.randn(1, channels, *[side // 2 if "out 48³" in name else side] * 3, requires_grad=True)
         cells = [timed(layer, images, kind, layout) for _, kind, layout in FORMATS]
         print(f"| {name} | " + " | ".join(f"{1e3 * p:.0f} / {1e3 * t:.0f}" for p, t in cells) + " |", flush=True)
     print()

@@ -30,7 +30,14 @@ NARROW: dict[str, dict[str, Any]] = {
     "resnet": {"depth": 18, "widths": (4, 4, 8, 8)},
     "resunet": {"depth": 18, "widths": (4, 4, 8, 8), "stem_stride": 1, "output_stride": 16},
     "densenet": {"blocks": (2, 2, 2), "growth": 4, "stem": 8},
-    "dense_unet": {"blocks": (2, 2, 2), "growth": 4, "stem": 8, "stem_stride": 1, "pool": False},
+    "dense_unet": {
+        "blocks": (2, 2, 2),
+        "growth": 4,
+        "stem": 8,
+        "stem_stride": 1,
+        "pool": False,
+        "decoder_widths": (4, 8, 8),
+    },
     "vnet": {"widths": (4, 8, 8), "convs": 2, "kernel": 3},
     "deepmedic": {"widths": (4,) * 8, "joined": (8, 8)},
     "deeplabv3": {"depth": 18, "widths": (2, 2, 4, 4), "reach": 8, "low": 4},
@@ -74,7 +81,9 @@ def test_every_backbone_is_tried_here() -> None:
 @pytest.mark.parametrize("name", NARROW)
 def test_the_shelf_names_every_setting_and_no_other(name: str) -> None:
     words = {field.name for kind in SETTINGS[name] for field in fields(kind)}
-    assert set(NETS[name].facts["params"]) == words | ({"decoder_convs", "up"} if name in DECODED else set())
+    assert set(NETS[name].facts["params"]) == words | (
+        {"decoder_widths", "decoder_convs", "up"} if name in DECODED else set()
+    )
 
 
 @pytest.mark.parametrize(("name", "dims"), CASES)

@@ -21,22 +21,30 @@ class Decoder(nn.Module):
         kernels: Kernel of each level but the bottom, finest first, or one for all.
         convs: Convolutions of each level but the bottom, or one number.
         up: ``transposed`` (kernel = stride) or ``linear`` (1×1 convolution, then interpolation).
+        widths: Channels of each level but the bottom, finest first; the encoder's where none are given.
 
     Reference: Ronneberger et al., MICCAI 2015.
     """
 
     def __init__(
-        self, style: Style, encoder: Backbone, kernels: Any = 3, convs: Any = 2, up: str = "transposed"
+        self,
+        style: Style,
+        encoder: Backbone,
+        kernels: Any = 3,
+        convs: Any = 2,
+        up: str = "transposed",
+        widths: Sequence[int] = (),
     ) -> None:
         super().__init__()
         levels = len(encoder.widths) - 1
         kernels, convs = each_level(kernels, levels), each_level(convs, levels)
+        self.widths = (*each_level(tuple(widths) or encoder.widths[:-1], levels), encoder.widths[-1])
         self.ups, self.stages = nn.ModuleList(), nn.ModuleList()
         for level in range(levels):
-            width, below = encoder.widths[level : level + 2]
+            width, below = self.widths[level : level + 2]
             stride = [b // a for a, b in zip(*encoder.strides[level : level + 2], strict=True)]
             self.ups.append(enlarge(style, below, width, stride, up))
-            self.stages.append(stack(style, 2 * width, [width] * convs[level], kernels[level]))
+            self.stages.append(stack(style, width + encoder.widths[level], [width] * convs[level], kernels[level]))
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Features of every level, finest first; the bottom is handed on."""
@@ -53,7 +61,7 @@ class EncoderDecoder(Backbone):
     def __init__(self, encoder: Backbone, decoder: Decoder) -> None:
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
-        self.describe(encoder.widths, encoder.strides)
+        self.describe(decoder.widths, encoder.strides)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Features of the decoder, finest first, and the bottom."""

@@ -51,12 +51,19 @@ def densenet(channels: int, dims: int = 3, **settings: Any) -> Backbone:
 
 
 def dense_unet(
-    channels: int, dims: int = 3, decoder_convs: Any = 2, up: str = "transposed", **settings: Any
+    channels: int,
+    dims: int = 3,
+    decoder_widths: tuple[int, ...] = (),
+    decoder_convs: Any = 2,
+    up: str = "transposed",
+    **settings: Any,
 ) -> Backbone:
     """A U-Net whose encoder is a DenseNet; level 0 has the stride of its stem."""
     plan = DenseNetSettings(**settings)
     encoder = DenseNet(channels, dims, plan)
-    decoder = Decoder(Style(dims, plan.norm, plan.act, batch=plan.batch), encoder, convs=decoder_convs, up=up)
+    decoder = Decoder(
+        Style(dims, plan.norm, plan.act, batch=plan.batch), encoder, convs=decoder_convs, up=up, widths=decoder_widths
+    )
     he(decoder)
     return EncoderDecoder(encoder, decoder)
 

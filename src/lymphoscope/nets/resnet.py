@@ -53,11 +53,20 @@ def resnet(channels: int, dims: int = 3, **settings: Any) -> Backbone:
     return ResNet(channels, dims, ResNetSettings(**settings))
 
 
-def resunet(channels: int, dims: int = 3, decoder_convs: Any = 2, up: str = "transposed", **settings: Any) -> Backbone:
+def resunet(
+    channels: int,
+    dims: int = 3,
+    decoder_widths: tuple[int, ...] = (),
+    decoder_convs: Any = 2,
+    up: str = "transposed",
+    **settings: Any,
+) -> Backbone:
     """A U-Net whose encoder is a ResNet; level 0 has the stride of its stem."""
     plan = ResNetSettings(**settings)
     encoder = ResNet(channels, dims, plan)
-    decoder = Decoder(Style(dims, plan.norm, plan.act, batch=plan.batch), encoder, convs=decoder_convs, up=up)
+    decoder = Decoder(
+        Style(dims, plan.norm, plan.act, batch=plan.batch), encoder, convs=decoder_convs, up=up, widths=decoder_widths
+    )
     he(decoder)
     return EncoderDecoder(encoder, decoder)
 

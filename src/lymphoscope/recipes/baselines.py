@@ -59,7 +59,7 @@ BASELINES = Recipes(
     Recipe(
         "b4-densenet",
         "DenseNet-121 with a decoder",
-        _one(Learn(use("dense_unet", save_memory=True))),
+        _one(Learn(use("dense_unet", decoder_widths=(32, 64, 128, 256), save_memory=True))),
         paper="Huang et al., CVPR 2017:4700",
         status="reimplemented",
         differs=f"{SHARED} In three dimensions. {_OWN_DECODER}",

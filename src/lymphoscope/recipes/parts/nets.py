@@ -50,7 +50,11 @@ _DENSENET = {
     "save_memory": "whether a layer's inside is computed again for the gradient instead of kept",
     **_STYLE,
 }
-_ON_ENCODER = {"decoder_convs": "convolutions of each decoder level; one number for all", "up": _UP}
+_ON_ENCODER = {
+    "decoder_widths": "channels of each decoder level, finest first; empty for the encoder's",
+    "decoder_convs": "convolutions of each decoder level; one number for all",
+    "up": _UP,
+}
 
 NETS.put("resnet", "lymphoscope.nets.resnet:resnet", params=_RESNET)
 NETS.put("resunet", "lymphoscope.nets.resnet:resunet", params={**_RESNET, **_ON_ENCODER})
