@@ -66,6 +66,14 @@ def test_an_example_is_measured_on_the_grid_that_is_worked_on() -> None:
     assert fitted(coarse, NetFacts((2, 2, 2))) == (30, 18, 16)  # 29.5…: median of 30, 25, 30, 42, 33
 
 
+def test_a_spacing_left_open_is_the_median_of_the_data() -> None:
+    learn = replace(patches(96), grid=use("spacing"))
+    assert fit_data(learn, DATA, BY_8).grid == use("spacing", mm=(3.27, 5.47, 5.47))
+    assert fit_data(learn, DATA, BY_8).sampler.params["size"] == (64, 40, 40)
+    stated = replace(learn, grid=use("spacing", mm=(4.0, 4.0, 4.0)))
+    assert fit_data(stated, DATA, BY_8).grid == stated.grid
+
+
 def test_networks_of_valid_convolutions_get_context_beside_the_example() -> None:
     assert fitted(patches(25), NetFacts((3, 3, 3), 24)) == (27, 27, 27)
     assert fitted(patches(9), NetFacts((3, 3, 3), 24)) == (9, 9, 9)

@@ -161,7 +161,7 @@ def _card(plan: Plan, data: DataSet, run: Run) -> dict[str, Any]:
 
 
 def _fold(plan: Plan, data: DataSet, run: Run, fold: int) -> dict[str, Any]:
-    dice = {case: _dice(data, run, fold, case) for case in plan.folds[fold].val}
+    dice = {case: _dice(data, run, case) for case in plan.folds[fold].val}
     found = [value for value in dice.values() if value is not None]
     return {
         "dice": dice,
@@ -170,11 +170,11 @@ def _fold(plan: Plan, data: DataSet, run: Run, fold: int) -> dict[str, Any]:
     }
 
 
-def _dice(data: DataSet, run: Run, fold: int, case: str) -> float | None:
+def _dice(data: DataSet, run: Run, case: str) -> float | None:
     labels = data.read(data[case], ()).labels
     if labels is None:
         return None
-    predicted = read_nifti(run.validation(fold) / f"{case}.nii.gz", Unit.LABEL)
+    predicted = read_nifti(run.validation / f"{case}.nii.gz", Unit.LABEL)
     known = np.asarray(labels.array >= 0)
     dice = Confusion.of((predicted.array > 0) & known, labels.array > 0).dice
     return None if dice is None else round(dice, 4)

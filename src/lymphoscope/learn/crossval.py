@@ -145,7 +145,7 @@ def _predict_validation(plan: Plan, data: DataSet, run: Run, part: _Part, net: N
     member = Member(by_torch(net), net.backbone.context)
     for case in plan.folds[part.fold].val:
         out = run.maps(part.stage.id) / f"{case}.nii.gz"
-        mask = run.validation(part.fold) / f"{case}.nii.gz"
+        mask = run.validation / f"{case}.nii.gz"
         if out.exists() and (mask.exists() or not last):
             continue
         volumes, _ = volumes_of(plan, data, run, data[case], part.stage)

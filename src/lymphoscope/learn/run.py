@@ -39,9 +39,10 @@ class Run:
         """Weights, log and curves of one network."""
         return self.path / f"fold_{fold}" / stage
 
-    def validation(self, fold: int) -> Path:
-        """Label maps of the cases that a fold was not trained on."""
-        return self.path / f"fold_{fold}" / "validation"
+    @property
+    def validation(self) -> Path:
+        """Label maps of all cases, each by a fold that was not trained on it."""
+        return self.path / "validation"
 
     def maps(self, stage: str) -> Path:
         """Probability maps of a stage, each made by the fold that did not see the case."""

@@ -150,16 +150,25 @@ def as_given(learn: Learn, fingerprint: Fingerprint, facts: NetFacts) -> Learn:
 def fit_data(learn: Learn, fingerprint: Fingerprint, facts: NetFacts) -> Learn:
     """Let no example be larger than the median image, and every side be one that the network takes.
 
-    Statistics that a scale takes from the data are filled in.
+    A spacing that the recipe leaves open is the median of the data; statistics that a scale takes from them are filled
+    in.
 
     Args:
         learn: As the recipe says.
         fingerprint: Of the data.
         facts: Of the network.
     """
+    learn = replace(learn, grid=_spaced(learn.grid, fingerprint))
     return replace(
         learn, sampler=_fitted(learn, fingerprint, facts), scale=measured(learn.scale, fingerprint), plan=AS_GIVEN
     )
+
+
+def _spaced(grid: Use, fingerprint: Fingerprint) -> Use:
+    """The grid with a spacing: the median of the data where none is given."""
+    if grid.name != "spacing" or "mm" in grid.params:
+        return grid
+    return use("spacing", mm=tuple(round(mm, 3) for mm in fingerprint.median_spacing))
 
 
 def _fitted(learn: Learn, fingerprint: Fingerprint, facts: NetFacts) -> Use:
