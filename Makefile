@@ -15,10 +15,11 @@ PIP_INSTALL := $(PIP) install --quiet --constraint constraints.txt
 EXAMPLE := examples/sts001-wholebody-fdg-pet.zip
 DEMO := .demo/case
 
-.PHONY: help demo test bench fuzz oracles docs clean distclean
+.PHONY: help demo page test bench fuzz oracles docs clean distclean
 
 help:
 	@echo "make demo     a real whole-body PET study from header to report (in $(DEMO))"
+	@echo "make page     what the reading page takes from npm (needs Node; the wheel has it)"
 	@echo "make test     everything that must hold"
 	@echo "make bench    speed and accuracy, as tables"
 	@echo "make fuzz     damaged files and network messages, for hours; begun again it goes on where it was"
@@ -50,6 +51,9 @@ $(VENV)/oracles.stamp: $(VENV)/dev.stamp
 
 demo: $(VENV)/base.stamp
 	$(BIN)/lymphoscope run $(EXAMPLE) -o $(DEMO) --force
+
+page:
+	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run vendor
 
 test: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .

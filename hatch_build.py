@@ -2,35 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-ROOT = Path(__file__).parent
-VENDOR = ROOT / "src" / "lymphoscope" / "app" / "web" / "page" / "vendor"
-TAKEN = {"niivue.js": "node_modules/@niivue/niivue/dist/index.min.js"}
-
-
-def fetch() -> None:
-    """Install the locked packages and take over the files that are served."""
-    web = ROOT / "web"
-    subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=web, check=True)
-    VENDOR.mkdir(exist_ok=True)
-    for name, source in TAKEN.items():
-        shutil.copyfile(web / source, VENDOR / name)
-
 
 class PageHook(BuildHookInterface):  # type: ignore[misc]
-    """Runs before a wheel or source archive is packed; an editable install goes without the page's pictures."""
+    """Runs before a wheel or source archive is packed; for an editable install, `make page` does the same."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Fetch what is not there yet."""
-        if version != "editable" and not all((VENDOR / name).is_file() for name in TAKEN):
-            fetch()
-
-
-if __name__ == "__main__":
-    fetch()
+        root = Path(self.root)
+        if version == "editable" or (root / "src/lymphoscope/app/web/page/vendor/niivue.js").is_file():
+            return
+        for command in (["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["npm", "run", "vendor"]):
+            subprocess.run(command, cwd=root / "web", check=True)

@@ -1,0 +1,102 @@
+// The turning projection: frames made by the server, the regions' numbers over them.
+import { get } from "/net.js";
+import { kind } from "/views.js";
+
+const COLOUR = { in: "#e69f00", doubt: "#f0e442", out: "#56b4e9" };
+const SIDES = { 0: ["R", "L"], 9: ["A", "P"], 18: ["L", "R"], 27: ["P", "A"] };
+
+export class Turning {
+  constructor(canvas, frames, picked) {
+    Object.assign(this, { canvas, frames, picked, frame: 0, images: [], marks: new Map(), table: null });
+    let from = null;
+    let turned = false;
+    canvas.addEventListener("pointerdown", (e) => { from = e.clientX; turned = false; canvas.setPointerCapture(e.pointerId); });
+    canvas.addEventListener("pointermove", (e) => {
+      if (from === null || Math.abs(e.clientX - from) < 12) return;
+      this.turn(e.clientX > from ? 1 : -1);
+      from = e.clientX;
+      turned = true;
+    });
+    canvas.addEventListener("pointerup", (e) => { from = null; if (!turned) this.pick(e.offsetX, e.offsetY); });
+    new ResizeObserver(() => this.draw()).observe(canvas);
+  }
+  async open(path) {
+    this.path = path;
+    await this.image(0);
+    this.draw();
+    (async () => { for (let n = 1; n < this.frames && this.path === path; n++) await this.image(n); })();
+  }
+  async image(n) {
+    if (this.images[n]) return;
+    const image = new Image();
+    image.src = `${this.path}/mip/${n}.png`;
+    await image.decode().catch(() => {});
+    this.images[n] = image;
+  }
+  async turn(step) {
+    this.frame = (this.frame + step + this.frames) % this.frames;
+    await this.image(this.frame);
+    this.draw();
+    this.place();
+  }
+  async show(path, table) {
+    if (this.table?.head !== table.head) this.marks.clear();
+    Object.assign(this, { version: path, table });
+    await this.place();
+  }
+  async place() {
+    const n = this.frame;
+    if (!this.version) return;
+    if (!this.marks.has(n)) {
+      const told = await get(`${this.version}/mip/${n}`).catch(() => null);
+      if (told && told.head === this.table.head) this.marks.set(n, told.marks);
+    }
+    this.draw();
+  }
+  box() {
+    const image = this.images[this.frame];
+    const { clientWidth: w, clientHeight: h } = this.canvas;
+    const scale = Math.min(w / image.width, h / image.height);
+    return [(w - image.width * scale) / 2, (h - image.height * scale) / 2, image.width * scale, image.height * scale];
+  }
+  draw() {
+    const { canvas } = this;
+    [canvas.width, canvas.height] = [canvas.clientWidth, canvas.clientHeight];
+    const image = this.images[this.frame];
+    if (!image?.width) return;
+    const pen = canvas.getContext("2d");
+    const [x, y, w, h] = this.box();
+    pen.drawImage(image, x, y, w, h);
+    pen.font = "bold 15px system-ui";
+    pen.fillStyle = "#000";
+    const sides = SIDES[this.frame] || [];
+    pen.fillText(sides[0] || "", x + 6, y + 18);
+    pen.fillText(sides[1] || "", x + w - 18, y + 18);
+    pen.fillText(`${this.frame * 10}°`, x + w / 2 - 12, y + h - 6);
+    const marks = this.marks.get(this.frame) || {};
+    for (const row of this.table?.rows || []) {
+      const at = marks[row.region];
+      if (!at) continue;
+      const [mx, my] = [x + at[1] * w, y + at[0] * h];
+      pen.strokeStyle = "#000";
+      pen.lineWidth = 4;
+      pen.beginPath(); pen.arc(mx, my, 7, 0, 7); pen.stroke();
+      pen.strokeStyle = COLOUR[kind(row)];
+      pen.lineWidth = 2;
+      pen.beginPath(); pen.arc(mx, my, 7, 0, 7); pen.stroke();
+      if (row.counted) { pen.fillStyle = COLOUR[kind(row)]; pen.fill(); }
+      pen.font = "12px system-ui";
+      pen.lineWidth = 3;
+      pen.strokeStyle = "#fff";
+      pen.strokeText(row.id + (kind(row) === "doubt" ? "?" : ""), mx + 10, my + 4);
+      pen.fillStyle = "#000";
+      pen.fillText(row.id + (kind(row) === "doubt" ? "?" : ""), mx + 10, my + 4);
+    }
+  }
+  async pick(px, py) {
+    const [x, y, w, h] = this.box();
+    const [column, row] = [(px - x) / w, (py - y) / h];
+    if (column < 0 || column > 1 || row < 0 || row > 1) return;
+    this.picked(await get(`${this.path}/mip/${this.frame}/pick?row=${row}&column=${column}`));
+  }
+}

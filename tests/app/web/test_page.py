@@ -1,0 +1,200 @@
+"""The page in a real browser: what is shown equals what is measured, and a reading goes from opening to signing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uvicorn
+
+from lymphoscope.app.reading.case import ReadCase
+from lymphoscope.app.web import server
+from lymphoscope.app.web.access import Access
+from lymphoscope.app.web.index import Index
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+    pytest.mark.skipif(
+        "vendor/niivue.js" not in server.PAGE_FILES, reason="the page's viewer was not fetched: make page"
+    ),
+]
+FLAGS = ["--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--no-sandbox"]
+IDLE = "body[data-state=idle][data-head]"
+
+
+@pytest.fixture(scope="module")
+def folder(read_case: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("page") / "cases"
+    shutil.copytree(read_case, place / "<img src=x onerror=window.hurt=1>")
+    return place
+
+
+@pytest.fixture(scope="module")
+def link(folder: Path) -> Iterator[str]:
+    index = Index(folder)
+    index.rebuild()
+    access = Access(index, link=True)
+    socket_ = server.listening("127.0.0.1", 0)
+    logging.getLogger("lymphoscope.web").setLevel(logging.WARNING)
+    settings = uvicorn.Config(server.create_app(index, access), log_level="warning", lifespan="off", access_log=False)
+    running = uvicorn.Server(settings)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [socket_]}, daemon=True)
+    thread.start()
+    while not running.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{socket_.getsockname()[1]}/login?once={access.once}"
+    running.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def page(link: str) -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        shown = browser.new_page(viewport={"width": 1600, "height": 900}, device_scale_factor=1)
+        shown.set_default_timeout(60_000)
+        shown.asked, shown.wrong = [], []
+        shown.on("request", lambda request: shown.asked.append(request.url))
+        shown.on("pageerror", lambda error: shown.wrong.append(str(error)))
+        shown.goto(link)
+        shown.wait_for_selector("#cases tr")
+        yield shown
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def reader(page: Any) -> Any:
+    assert page.locator("#cases td").first.text_content().startswith("<img src=x")
+    page.locator("#cases button").click()
+    page.wait_for_selector(IDLE)
+    return page
+
+
+def head(page: Any) -> str:
+    return str(page.locator("body").get_attribute("data-head"))
+
+
+def key(page: Any, keys: str) -> None:
+    """Press and wait until the server has answered."""
+    before = head(page)
+    page.keyboard.press(keys)
+    page.wait_for_selector(f'body[data-state=idle]:not([data-head="{before}"])')
+
+
+def figures(page: Any) -> dict[str, str]:
+    names, values = page.locator("#key dt").all_text_contents(), page.locator("#key dd").all_text_contents()
+    return dict(zip(names, values, strict=True))
+
+
+def canvas_levels(page: Any, name: str) -> np.ndarray:
+    """Grey levels of a pane as it is on the screen."""
+    from io import BytesIO  # noqa: PLC0415
+
+    from PIL import Image  # noqa: PLC0415
+
+    return np.asarray(Image.open(BytesIO(page.locator(f"#{name}").screenshot())).convert("L"))
+
+
+def test_the_panes_show_something(reader: Any) -> None:
+    for name in ("mip", "petview", "ctview"):
+        assert canvas_levels(reader, name).std() > 10, f"{name} is empty"
+    assert reader.wrong == []
+
+
+def test_the_readout_is_the_value_that_is_measured(reader: Any, folder: Path) -> None:
+    case = ReadCase(next(p for p in folder.iterdir() if p.is_dir()))
+    pet, ct = case.kept.study.pet, case.kept.study.ct
+    assert ct is not None
+    for index in ((5, 10, 10), (20, 14, 20), (31, 2, 39), (0, 29, 0), (16, 15, 25)):
+        lps = [float(v) for v in pet.geometry.to_lps(index)]
+        reader.evaluate("lps => window.reading.views.go(lps)", lps)
+        told = reader.locator("#readout").text_content()
+        assert f"SUVbw {pet.array[index]:.2f} g/mL" in told
+        z, y, x = np.rint(ct.geometry.to_index(lps)).astype(int)
+        if all(0 <= v < n for v, n in zip((z, y, x), ct.array.shape, strict=True)):
+            assert f"{ct.array[z, y, x]} HU" in told
+        assert reader.locator("#readout").get_attribute("data-index") == " ".join(map(str, index))
+
+
+def test_remove_undo_redo_by_keys_changes_the_numbers_with_the_mask(reader: Any) -> None:
+    first, before = head(reader), figures(reader)
+    key(reader, "x")
+    assert figures(reader)["TMTV"] != before["TMTV"]
+    assert reader.locator("#regions li.out").count() == 1
+    removed = head(reader)
+    key(reader, "Control+z")
+    assert head(reader) == first
+    assert figures(reader) == before
+    key(reader, "Control+Shift+Z")
+    assert head(reader) == removed
+    key(reader, "Control+z")
+
+
+def test_a_click_below_the_threshold_says_so_and_changes_nothing(reader: Any) -> None:
+    before = head(reader)
+    reader.evaluate("() => window.reading.views.go(window.reading.grid.lps([2, 15, 30]))")
+    reader.keyboard.press("a")
+    reader.wait_for_selector("#banner:not([hidden])")
+    assert "below" in reader.locator("#banner").text_content()
+    assert head(reader) == before
+    assert figures(reader)["TMTV"] != "…"
+
+
+def test_a_hostile_site_is_text(reader: Any) -> None:
+    reader.locator("#regions li").first.click()
+    reader.wait_for_timeout(700)
+    reader.keyboard.press("g")
+    reader.locator("#askbody input").fill("<script>window.hurt=1</script>")
+    before = head(reader)
+    reader.locator("#askyes").click()
+    reader.wait_for_selector(f'body[data-state=idle]:not([data-head="{before}"])')
+    assert "<script>" in reader.locator("#regions").text_content()
+    assert reader.evaluate("() => window.hurt") is None
+
+
+def test_a_stale_tab_is_told_and_brought_up_to_date(reader: Any, folder: Path) -> None:
+    case = ReadCase(next(p for p in folder.iterdir() if p.is_dir()))
+    version = case.version(case.names()[0])
+    number = next(r.number for r in version.now if r.counted)
+    words = {"op": "doubt", "words": {"regions": [number], "doubtful": True}, "reason": ""}
+    other = version.do("doubt", words, "local", version.tip, {})
+    reader.locator("#undo").click()
+    reader.wait_for_selector(f'body[data-state=idle][data-head="{other["is"]["head"]}"]')
+    assert "in the meantime" in reader.locator("#banner").text_content()
+
+
+def test_everything_is_seen_signed_and_locked_by_keyboard(reader: Any, folder: Path) -> None:
+    for _ in range(4):
+        reader.keyboard.press("n")
+        reader.wait_for_timeout(900)
+    assert figures(reader)["Unseen"] == "0"
+    reader.keyboard.press("Control+Enter")
+    assert reader.locator("#askyes").is_disabled()
+    assert "Credentials" in reader.locator("#askwhy").text_content()
+    reader.locator("#signname").fill("L. Reader")
+    reader.locator("#impression").fill("Nodal disease.")
+    reader.locator("#askyes").click()
+    reader.locator("#where", has_text="SIGNED").wait_for()
+    signed = json.loads(next(folder.glob("*/reading/v1/report.json")).read_text())
+    assert signed["reading"]["head"] == head(reader)
+    shown = {k["name"]: k["shown"] for k in signed["key_numbers"]}
+    assert figures(reader)["TMTV"] == shown["TMTV"]
+    reader.keyboard.press("x")
+    assert "never changes" in reader.locator("#banner").text_content()
+
+
+def test_the_page_asks_nobody_else(reader: Any) -> None:
+    hosts = {url.split("/")[2].split(":")[0] for url in reader.asked if url.startswith(("http", "ws"))}
+    assert hosts == {"127.0.0.1"}
+    assert reader.wrong == []
