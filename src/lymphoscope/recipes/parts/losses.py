@@ -110,6 +110,22 @@ LOSSES.put(
     params={"form": "kervadec or bidirectional"},
 )
 LOSSES.put(
+    "boundary_gradient",
+    "lymphoscope.learn.losses.outline:BoundaryGradient",
+    of=_LABELS,
+    formula="mean of | ‖S p‖ − ‖S g‖ | over dilated without eroded g, S the Sobel gradient",
+    source="after Zhu et al., CGBO-Net 2022",
+    params={},
+)
+LOSSES.put(
+    "irregularity",
+    "lymphoscope.learn.losses.outline:Irregularity",
+    of=_LABELS,
+    formula="(BI(p) − BI(g))², BI(m) = 1 − 2 Σ m S(m) / (Σ m + Σ S(m)), S(m) = max(0, 2 (G∗m) − 1), slice by slice",
+    source="after Jurdi et al.",
+    params={"sigma": "width of the Gaussian G, voxels"},
+)
+LOSSES.put(
     "prior_shift",
     "lymphoscope.learn.losses.prior_shift:PriorShift",
     of=_LABELS,
