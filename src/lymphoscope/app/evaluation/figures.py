@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from lymphoscope.app.evaluation.canvas import BLUE, GREEN, GREY, ORANGE, RED, Canvas, house_style
-from lymphoscope.app.evaluation.tables import HITS
+from lymphoscope.app.evaluation.tables import HITS, figure, titled
 from lymphoscope.evaluate.case import CaseResult
 from lymphoscope.evaluate.catalogue import METRICS
 from lymphoscope.evaluate.cohort import column
@@ -77,16 +77,17 @@ def _bland_altman(results: Sequence[CaseResult], summary: Mapping[str, Any]) -> 
     left.scatter((p + r) / 2, p - r, s=14, color=BLUE, alpha=0.7, linewidths=0)
     for value, style in ((limits["bias"], "-"), (limits["low"], "--"), (limits["high"], "--")):
         left.axhline(value, color=RED, linestyle=style, linewidth=1.2)
-        left.annotate(f"{value:.1f}", (1, value), xycoords=("axes fraction", "data"), fontsize=8, color=RED)
+        left.annotate(figure(value, "mL"), (1, value), xycoords=("axes fraction", "data"), fontsize=8, color=RED)
     left.axhline(0, color=GREY, linewidth=0.6)
     left.set(xlabel="mean of predicted and reference volume, mL", ylabel="predicted − reference, mL")
     top = 1.05 * float(max(p.max(), r.max(), 1.0))
     right.plot([0, top], [0, top], color=GREY, linewidth=0.8)
     right.scatter(r, p, s=14, color=BLUE, alpha=0.7, linewidths=0)
     right.set(xlabel="reference volume, mL", ylabel="predicted volume, mL", xlim=(0, top), ylim=(0, top))
+    bias, low, high = (figure(limits[end], "mL") for end in ("bias", "low", "high"))
     words = (
-        f"Bland–Altman plot of the volume: bias {limits['bias']:.1f} mL, limits of agreement {limits['low']:.1f} to "
-        f"{limits['high']:.1f} mL; beside it predicted against reference volume with the line of identity."
+        f"Bland–Altman plot of the volume: bias {bias} mL, limits of agreement {low} to {high} mL; beside it predicted "
+        "against reference volume with the line of identity."
     )
     return Picture("bland-altman.png", canvas.png(), words, words)
 
@@ -157,8 +158,7 @@ def systems_figure(record: Mapping[str, Any], values: Mapping[str, Mapping[str, 
         canvas = Canvas(10.5, 4.0, len(names))
         for axes, name in zip(canvas.axes, names, strict=True):
             boxes(axes, {system: values[name][system] for system in record["order"]})
-            unit = METRICS[name].unit
-            axes.set_title(METRICS[name].title + (f", {unit}" if unit != "1" else ""))
+            axes.set_title(titled(name))
         png = canvas.png()
     words = "Box plots of the cases for each system, the first in rank at the left; each dot is a case."
     return Picture("systems.png", png, words, words)

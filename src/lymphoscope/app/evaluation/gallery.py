@@ -62,8 +62,10 @@ def _picture(pair: Pair, result: CaseResult, name: str) -> Picture:
     dice = result.numbers["dice"]
     facts = f"Dice {NONE if dice is None else f'{dice:.3f}'}, reference {result.numbers['volume_ref_ml']:.1f} mL"
     words = f"{safe(result.case)}: {facts}, predicted {result.numbers['volume_pred_ml']:.1f} mL"
-    legend = "; ".join(("green: both", "orange: prediction only", "blue: reference only"))
-    return Picture(f"{name}.png", canvas.png(), f"{words}. {legend}.", f"{words} ({name.replace('-', ' ')}).")
+    legend = ", ".join(("green both", "orange prediction only", "blue reference only"))
+    return Picture(
+        f"{name}.png", canvas.png(), f"{words}.", f"{name.replace('-', ' ').capitalize()}. {words}; {legend}."
+    )
 
 
 def _worst_slice(masks: tuple[NDArray[np.bool_], NDArray[np.bool_]], geometry: Geometry) -> tuple[int, int, int]:

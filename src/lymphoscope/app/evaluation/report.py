@@ -18,10 +18,12 @@ from lymphoscope.app.evaluation.tables import (
     detection_table,
     figure,
     lesion_table,
+    means_table,
     metric_table,
     pairs_table,
     ranking_table,
     strata_table,
+    titled,
 )
 from lymphoscope.evaluate.catalogue import CONVENTIONS, EMPTY_RULE, METRICS
 from lymphoscope.render.pictures import Picture
@@ -47,7 +49,9 @@ def comparison_page(record: Mapping[str, Any], pictures: Sequence[Picture]) -> b
     """Render the page of a comparison."""
     counts = [("systems", str(len(record["order"]))), ("cases", str(record["cases"])),
               ("patients", str(record["patients"]))]  # fmt: skip
-    return _page("COMPARISON", counts, pictures, [ranking_table(record), pairs_table(record)], record)
+    return _page(
+        "COMPARISON", counts, pictures, [ranking_table(record), means_table(record), pairs_table(record)], record
+    )
 
 
 def _cases(record: Mapping[str, Any]) -> Table:
@@ -57,7 +61,7 @@ def _cases(record: Mapping[str, Any]) -> Table:
         (case["case"], case["kind"], *(figure(case["numbers"].get(name), METRICS[name].unit) for name in names))
         for case in record["cases"]
     )
-    heads = tuple(METRICS[n].title + (f", {METRICS[n].unit}" if METRICS[n].unit != "1" else "") + ">" for n in names)
+    heads = tuple(f"{titled(name)}>" for name in names)
     return Table(f"Every case ({EMPTY_RULE}); all numbers are in cases.csv", ("case", "kind", *heads), rows)
 
 

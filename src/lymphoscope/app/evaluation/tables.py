@@ -63,7 +63,8 @@ def interval(found: Mapping[str, Any], unit: str = "1") -> str:
     text = figure(found["value"], unit)
     if found.get("low") is None:
         return text
-    return f"{text} ({figure(found['low'], unit)}–{figure(found['high'], unit)})"
+    between = " to " if found["low"] < 0 else "–"
+    return f"{text} ({figure(found['low'], unit)}{between}{figure(found['high'], unit)})"
 
 
 def metric_table(summary: Mapping[str, Any], names: Iterable[str] = METRICS) -> Table:
@@ -76,7 +77,7 @@ def metric_table(summary: Mapping[str, Any], names: Iterable[str] = METRICS) -> 
             spread += f"{figure(found['q3'], metric.unit)})"
             rows.append(
                 (
-                    metric.title + (f", {metric.unit}" if metric.unit != "1" else ""), str(found["n"]),
+                    titled(name), str(found["n"]),
                     interval(found["mean"], metric.unit), figure(found["sd"], metric.unit), spread,
                 )
             )  # fmt: skip
@@ -154,20 +155,30 @@ def detection_table(summary: Mapping[str, Any]) -> Table | None:
 
 
 def ranking_table(record: Mapping[str, Any]) -> Table:
-    """Systems from first to last, by mean of each metric."""
-    metrics = {name: METRICS[name] for name in sorted(record["metrics"], key=lambda n: n != record["by"])}
+    """Systems from first to last by the metric that ranks."""
+    metric, means = METRICS[record["by"]], record["metrics"][record["by"]]["means"]
     rows = tuple(
-        (
-            str(place), system, f"{100 * record['first_share'][system]:.0f} %",
-            *(interval(record["metrics"][name]["means"][system], metric.unit) for name, metric in metrics.items()),
-        )
+        (str(place), system, interval(means[system], metric.unit), f"{100 * record['first_share'][system]:.0f} %")
         for place, system in enumerate(record["order"], 1)
-    )  # fmt: skip
-    titles = (f"{m.title}{f', {m.unit}' if m.unit != '1' else ''}>" for m in metrics.values())
-    return Table(
-        f"Systems by mean {METRICS[record['by']].title}, {cases_of(record)} ({EMPTY_RULE}, here the image diagonal)",
-        ("rank>", "system", "first in>", *titles), rows,
-    )  # fmt: skip
+    )
+    heads = ("rank>", "system", f"mean {titled(record['by'])} (95 %)>", "first in resampled cohorts>")
+    return Table(f"Systems by mean {metric.title}, {cases_of(record)}", heads, rows)
+
+
+def means_table(record: Mapping[str, Any]) -> Table:
+    """Means of every metric, a column a system."""
+    rows = tuple(
+        (titled(name), *(interval(found["means"][system], METRICS[name].unit) for system in record["order"]))
+        for name, found in record["metrics"].items()
+    )
+    heads = ("metric", *(f"{system}>" for system in record["order"]))
+    return Table(f"Means with 95 % intervals ({EMPTY_RULE}, here the image diagonal)", heads, rows)
+
+
+def titled(name: str) -> str:
+    """A metric's title with its unit."""
+    metric = METRICS[name]
+    return metric.title + (f", {metric.unit}" if metric.unit != "1" else "")
 
 
 def pairs_table(record: Mapping[str, Any]) -> Table:

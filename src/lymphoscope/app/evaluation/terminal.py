@@ -16,6 +16,7 @@ from lymphoscope.app.evaluation.tables import (
     agreement_table,
     cases_of,
     lesion_table,
+    means_table,
     metric_table,
     pairs_table,
     ranking_table,
@@ -36,7 +37,7 @@ def comparison(record: Mapping[str, Any], folder: Path, manner: Manner) -> None:
     """Show a comparison."""
     pairs = pairs_table(record)
     first = Table(pairs.caption, pairs.heads, tuple(row for row in pairs.rows if row[0] == pairs.rows[0][0]))
-    _show(record, "", (ranking_table(record), first), folder, manner)
+    _show(record, "", (ranking_table(record), means_table(record), first), folder, manner)
 
 
 def _show(
