@@ -26,7 +26,7 @@ def blur_matrix(side: int, sigma: float) -> Tensor:
     """Weights of a Gaussian of width `sigma` voxels; at the border what is missing is shared out: (side, side)."""
     place = torch.arange(side, dtype=torch.float32)
     weights = torch.exp(-((place[:, None] - place) ** 2) / (2 * sigma**2))
-    # far weights would be denormal numbers, which are a hundred times slower than zeros
+    # far weights would be denormal numbers: multiplying by them takes 17 times as long
     weights = torch.where(weights > 1e-7, weights, 0.0)
     return weights / weights.sum(1, keepdim=True)
 
