@@ -31,7 +31,7 @@ class Checkpoint:
         """Replace what was kept.
 
         Raises:
-            LymphoscopeError: ``OUT-E-WRITE`` when it cannot be written.
+            LymphoscopeError: ``IO-E-WRITE`` when it cannot be written.
         """
         state: dict[str, Any] = {
             "parts": {name: part.state_dict() for name, part in parts.items()},
@@ -73,7 +73,7 @@ def save_weights(network: nn.Module, path: Path) -> None:
     """Write weights as safetensors.
 
     Raises:
-        LymphoscopeError: ``OUT-E-WRITE`` when it cannot be written.
+        LymphoscopeError: ``IO-E-WRITE`` when it cannot be written.
     """
     with writing():
         new = path.with_suffix(".new")

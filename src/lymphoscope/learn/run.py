@@ -125,7 +125,7 @@ def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write a JSON file as a whole.
 
     Raises:
-        LymphoscopeError: ``OUT-E-WRITE``.
+        LymphoscopeError: ``IO-E-WRITE``.
     """
     with writing():
         path.parent.mkdir(parents=True, exist_ok=True)

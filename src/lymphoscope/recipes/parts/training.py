@@ -57,7 +57,11 @@ SCALES.put(
 )
 
 GRIDS.put("native", "lymphoscope.learn.grids:native", params={})
-GRIDS.put("spacing", "lymphoscope.learn.grids:spacing", params={"mm": "voxel size (z, y, x), mm; the median of the data when a plan fits them"})
+GRIDS.put(
+    "spacing",
+    "lymphoscope.learn.grids:spacing",
+    params={"mm": "voxel size (z, y, x), mm; the median of the data when a plan fits them"},
+)
 
 OPTIMIZERS.put("adamw", "lymphoscope.learn.optimizing:adamw", params={"rate": "learning rate", "decay": "weight decay"})
 OPTIMIZERS.put(
