@@ -20,6 +20,7 @@ from lymphoscope.core.units import Unit
 from lymphoscope.image.lesion_phantom import lesion_phantom
 from lymphoscope.io.dataset.writing import About, NewCase, write_nnunet
 from lymphoscope.io.nifti import read_nifti
+from lymphoscope.recipes.classical import METHODS
 from lymphoscope.recipes.spec import PET_CT, Learn, Recipe, Stage, use
 
 NET = Learn(
@@ -164,3 +165,17 @@ def test_no_run_damaged_weights_and_odd_words_are_refused(
             predict(trained[0], data, tmp_path, Wanted(folds=(4,)))
     finally:
         model.write_text(text)
+
+
+def test_a_rule_competes_without_training(data: Path, tmp_path: Path) -> None:
+    made = predict(Path("suv4.0"), data, tmp_path, Wanted(part="held-out"))
+    assert made == {"recipe": "suv4.0", "networks": 0, "engine": "rule", "cases": 1}
+    images, _ = lesion_phantom(5)
+    assert set(np.unique(read_nifti(tmp_path / "case5.nii.gz", Unit.LABEL).array)) <= {0, 1}
+    hot = images["pet:suv"].array >= 4.0
+    found = read_nifti(tmp_path / "case5.nii.gz", Unit.LABEL).array > 0
+    assert found.any() and not (found & ~hot).any()
+    with pytest.raises(LymphoscopeError, match="no probability"):
+        predict(Path("suv4.0"), data, tmp_path, Wanted(probability=True))
+    with pytest.raises(LymphoscopeError, match="used at once"):
+        train(METHODS["suv4.0"], data, tmp_path / "run", Training(), silent)

@@ -311,7 +311,12 @@ Data = Annotated[
     ),
 ]
 RunFolder = Annotated[
-    Path, typer.Argument(metavar="RUN", show_default=False, help="The folder that `lymphoscope train` made.")
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        show_default=False,
+        help="Folder that `lymphoscope train` made, or the id of a rule (suv4.0).",
+    ),
 ]
 RunOut = Annotated[
     Path, typer.Option("--out", "-o", metavar="RUN", help="Run folder; one that was killed is gone on with.")
@@ -425,4 +430,13 @@ Database = Annotated[
 ]
 RebuildIndex = Annotated[
     bool, typer.Option("--rebuild-index", help="Make the index of the cases again from their folders, and leave.")
+]
+
+DatasetOut = Annotated[
+    Path,
+    typer.Option("--out", "-o", metavar="FOLDER", help="The data set, by nnU-Net's custom named DatasetNNN_NAME."),
+]
+Grid = Annotated[str, typer.Option("--grid", metavar="pet|ct", help="Whose grid all images come to.")]
+Register = Annotated[
+    bool, typer.Option("--register", help="Register a CT of another frame of reference to the PET, rigidly.")
 ]

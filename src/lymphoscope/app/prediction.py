@@ -1,4 +1,4 @@
-"""The verb `predict`: a run folder, or a recipe in which nothing is trained, applied to the cases of a data set."""
+"""The verb `predict`: a trained run, or a rule, applied to the cases of a data set."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from lymphoscope.app.segment import segment
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
+from lymphoscope.core.study import Study
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.io.dataset.cases import DataSet, Entry
@@ -18,6 +20,8 @@ from lymphoscope.io.dataset.opening import open_dataset
 from lymphoscope.io.nifti import write_nifti
 from lymphoscope.learn.model import open_model
 from lymphoscope.learn.run import Run
+from lymphoscope.recipes.classical import METHODS
+from lymphoscope.recipes.spec import Recipe
 
 
 @dataclass(frozen=True)
@@ -41,47 +45,99 @@ class Wanted:
     force: bool = False
 
 
-def predict(run: Path, data_path: Path, out: Path, wanted: Wanted, progress: Progress = silent) -> dict[str, Any]:
-    """Apply a trained run to every case of a data set.
+@dataclass(frozen=True)
+class Drawer:
+    """What draws lesions: a trained run, or a rule.
+
+    Attributes:
+        about: What it is, for the record.
+        reads: Images it needs, by role.
+        draw: Images to what is written, by name; ``labels`` among it.
+    """
+
+    about: Mapping[str, Any]
+    reads: tuple[str, ...]
+    draw: Callable[[Mapping[str, Volume]], Mapping[str, Volume]]
+
+
+def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: Progress = silent) -> dict[str, Any]:
+    """Draw the lesions of every case of a data set.
 
     A case that is there already is not made again, so that a killed prediction goes on.
 
     Args:
-        run: Folder that `train` made.
+        source: Folder that `train` made, or the id of a recipe in which nothing is trained.
         data_path: The data set.
         out: Folder of label maps ``CASE.nii.gz``; further maps lie in folders beside them.
         wanted: What is written.
         progress: Hears of every case.
 
     Returns:
-        What was made: recipe, folds, engine, number of cases.
+        What was made: recipe, networks, engine, number of cases.
 
     Raises:
         LymphoscopeError: Those of opening the run and of reading the data.
     """
     data = open_dataset(data_path)
-    model = open_model(Run(run), wanted.folds, wanted.engine)
+    drawer = by_rule(METHODS[source.name], wanted) if _is_rule(source) else by_run(Run(source), wanted)
     cases = _cases(data, wanted.part)
     for number, entry in enumerate(cases):
         progress("predicting", number, len(cases))
-        if wanted.force or not (out / f"{entry.id}.nii.gz").exists():
-            predicted = model.predict(data.read(entry, model.reads).volumes)
-            extra: Mapping[str, tuple[bool, Callable[[], Volume]]] = {
-                "probability": (wanted.probability, lambda made=predicted: made.lesion),  # type: ignore[misc]
-                "entropy": (wanted.entropy, lambda made=predicted: made.entropy),  # type: ignore[misc]
-            }
-            for name, (asked, make) in extra.items():
-                if asked:
-                    _write(out / name / f"{entry.id}.nii.gz", make())
-            _write(out / f"{entry.id}.nii.gz", predicted.labels)
+        mask = out / f"{entry.id}.nii.gz"
+        if wanted.force or not mask.exists():
+            made = dict(drawer.draw(data.read(entry, drawer.reads).volumes))
+            labels = made.pop("labels")
+            for name, image in made.items():
+                _write(out / name / mask.name, image)
+            _write(mask, labels)
     progress("predicting", len(cases), len(cases))
-    return {
+    return {**drawer.about, "cases": len(cases)}
+
+
+def by_run(run: Run, wanted: Wanted) -> Drawer:
+    """The networks of a run, voting.
+
+    Raises:
+        LymphoscopeError: Those of `open_model`.
+    """
+    model = open_model(run, wanted.folds, wanted.engine)
+
+    def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:
+        found = model.predict(volumes)
+        made = {"labels": found.labels}
+        if wanted.probability:
+            made["probability"] = found.lesion
+        if wanted.entropy:
+            made["entropy"] = found.entropy
+        return made
+
+    about = {
         "recipe": model.plan.recipe.id,
         "plan": model.plan.digest,
         "networks": sum(len(members) for _, members in model.stages),
         "engine": wanted.engine,
-        "cases": len(cases),
     }
+    return Drawer(about, model.reads, draw)
+
+
+def by_rule(recipe: Recipe, wanted: Wanted) -> Drawer:
+    """A rule, as `lymphoscope run` applies it: physiological uptake is taken out first.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` when a map is asked for that a rule does not make.
+    """
+    if wanted.probability or wanted.entropy:
+        raise LymphoscopeError("USE-E-VALUE", f"{recipe.id} is a rule: it gives a mask and no probability")
+
+    def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:
+        lesions = segment(Study({"pet": volumes["pet:suv"]}), recipe.id).lesions
+        return {"labels": Volume((lesions.labels > 0).astype(np.uint8), lesions.geometry, Unit.LABEL)}
+
+    return Drawer({"recipe": recipe.id, "networks": 0, "engine": "rule"}, ("pet:suv",), draw)
+
+
+def _is_rule(source: Path) -> bool:
+    return not source.exists() and source.name == str(source) and source.name in METHODS
 
 
 def _cases(data: DataSet, part: str) -> tuple[Entry, ...]:

@@ -218,8 +218,8 @@ def predicted(record: Mapping[str, Any], manner: Manner) -> None:
     if manner.as_json:
         as_json(record)
         return
-    made = f"{record['recipe']}, {record['networks']} network{'s' if record['networks'] != 1 else ''}"
-    out().print(f"{record['cases']} cases by {made}, {record['engine']}")
+    networks = f", {record['networks']} network{'s' if record['networks'] > 1 else ''}" if record["networks"] else ""
+    out().print(f"{record['cases']} cases by {record['recipe']}{networks} ({record['engine']})")
 
 
 def truths(record: Mapping[str, Any], manner: Manner) -> None:

@@ -93,9 +93,12 @@ def train(recipe: Recipe, data_path: Path, out: Path, wanted: Training, progress
         The card of the run.
 
     Raises:
-        LymphoscopeError: ``USE-E-EXTRA`` without torch; ``RUN-E-OTHER`` when the folder holds another run; and those of
-            reading the data.
+        LymphoscopeError: ``USE-E-VALUE`` for a rule; ``USE-E-EXTRA`` without torch; ``RUN-E-OTHER`` when the folder
+            holds another run; and those of reading the data.
     """
+    if not recipe.learnt:
+        fix = f"lymphoscope predict {recipe.id} {data_path.name} -o MASKS"
+        raise LymphoscopeError("USE-E-VALUE", f"nothing in {recipe.id} is trained: it can be used at once", fix=fix)
     _require_torch()
     import torch  # noqa: PLC0415 - an extra, and slow to load
 
