@@ -73,7 +73,7 @@ export class Turning {
     pen.fillText(sides[0] || "", x + 6, y + 18);
     pen.fillText(sides[1] || "", x + w - 18, y + 18);
     pen.fillText(`${this.frame * 10}°`, x + w / 2 - 12, y + h - 6);
-    const marks = this.marks.get(this.frame) || {};
+    const marks = this.bare ? {} : this.marks.get(this.frame) || {};
     for (const row of this.table?.rows || []) {
       const at = marks[row.region];
       if (!at) continue;
@@ -84,7 +84,7 @@ export class Turning {
       pen.strokeStyle = COLOUR[kind(row)];
       pen.lineWidth = 2;
       pen.beginPath(); pen.arc(mx, my, 7, 0, 7); pen.stroke();
-      if (row.counted) { pen.fillStyle = COLOUR[kind(row)]; pen.fill(); }
+      if (row.counted) { pen.fillStyle = COLOUR[kind(row)]; pen.beginPath(); pen.arc(mx, my, 3, 0, 7); pen.fill(); }
       pen.font = "12px system-ui";
       pen.lineWidth = 3;
       pen.strokeStyle = "#fff";
@@ -92,6 +92,10 @@ export class Turning {
       pen.fillStyle = "#000";
       pen.fillText(row.id + (kind(row) === "doubt" ? "?" : ""), mx + 10, my + 4);
     }
+  }
+  hide(bare) {
+    this.bare = bare;
+    this.draw();
   }
   async pick(px, py) {
     const [x, y, w, h] = this.box();

@@ -314,6 +314,7 @@ const VIEWS = {
   ArrowDown: (e) => step(1, e.shiftKey),
   ArrowUp: (e) => step(-1, e.shiftKey),
 };
+const hide = (bare) => { open.views.hide(bare); open.turning.hide(bare); };
 const WINDOWS = { Digit1: 5, Digit2: 7, Digit3: 10, Digit4: 15 };
 
 for (const [letter, command] of Object.entries(COMMANDS)) {
@@ -333,7 +334,7 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Enter") run = sign;
   } else if (event.shiftKey && WINDOWS[event.code]) {
     run = () => { open.views.setWindow(WINDOWS[event.code]); $("petwindow").textContent = `SUVbw 0–${WINDOWS[event.code]} g/mL`; };
-  } else if (event.code === "Space" && !target.matches("button, summary")) run = () => open.views.hide(true);
+  } else if (event.code === "Space" && !target.matches("button, summary")) run = () => hide(true);
   else if (COMMANDS[letter]) run = () => (writable() || COMMANDS[letter].reads ? COMMANDS[letter].run() : say("A signed version never changes."));
   else if (VIEWS[letter]) run = () => VIEWS[letter](event);
   if (!run) return;
@@ -341,7 +342,7 @@ document.addEventListener("keydown", (event) => {
   event.stopPropagation();
   if (!event.repeat || VIEWS[letter]) run();
 }, true);
-document.addEventListener("keyup", (event) => { if (event.code === "Space" && open?.views?.hidden) open.views.hide(false); }, true);
+document.addEventListener("keyup", (event) => { if (event.code === "Space" && open?.views?.hidden) hide(false); }, true);
 
 $("undo").onclick = () => act("undo");
 $("redo").onclick = () => act("redo");
