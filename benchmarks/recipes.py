@@ -1,6 +1,6 @@
 """Recipes on one data set at equal wall-clock budget: train each in the folds asked for, compare, print a table.
 
-    python benchmarks/recipes.py DATA OUT --recipes b3-unet3d b5-vnet --minutes 3 [--folds 0,1,2,3,4] [--peer PREDICTIONS]
+    python benchmarks/recipes.py DATA OUT --recipes b3-unet3d b5-vnet --minutes 3 [--folds 0,1] [--peer PREDICTIONS]
 
 Runs one training at a time, with all processors. What is finished is not done again.
 """

@@ -186,7 +186,9 @@ _CODES = {
     "DATA-E-LABELS": Code("labels of masks and data set disagree", fix="Correct the mask, or labels in dataset.json."),
     # de-identification
     "DEID-E-KEY": Code("the crosswalk cannot be used", fix="Set its mode to 0700, its key's to 0600, or give another."),
-    "DEID-E-NOTHING": Code("nothing of the study may stay", fix="See what its codes say; --secondary takes resampled images."),
+    "DEID-E-NOTHING": Code(
+        "nothing of the study may stay", fix="See what its codes say; --secondary takes resampled images."
+    ),
     "DEID-E-LEAK": Code("an identifier would have stayed", fix="Please report the element; nothing was written."),
     "DEID-E-KIND": Code("files that are not DICOM are not de-identified", fix="Give the DICOM they were made from."),
     "DEID-W-OBJECT": Code("objects that are no images, masks or contours were left out", "They may name the patient."),
