@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from lymphoscope.evaluate.agreement import (
@@ -41,6 +43,25 @@ def test_icc_of_equal_ratings_is_one_and_of_no_spread_none() -> None:
         assert found is not None
         assert found.value == pytest.approx(1.0)
     assert icc([[1, 1], [1, 1]]) is None
+
+
+@given(st.lists(st.floats(0, 3000), min_size=2, max_size=30))
+def test_equal_ratings_never_fail_by_rounding(volumes: list[float]) -> None:
+    for form in ("1,1", "2,1", "3,1"):
+        found = icc(np.stack([volumes, volumes], axis=1), form)
+        assert found is None or found.value == pytest.approx(1.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 3000), st.floats(0, 3000)), min_size=2, max_size=30))
+def test_no_volumes_fail(volumes: list[tuple[float, float]]) -> None:
+    p, r = np.array(volumes).T
+    for form in ("1,1", "2,1", "3,1"):
+        found = icc(np.stack([p, r], axis=1), form)
+        assert found is None or found.value <= 1 + 1e-9
+    for kind in Difference:
+        bland_altman(p, r, kind)
+    for number in (concordance(p, r), correlation(p, r), correlation(p, r, rank=True)):
+        assert number is None or -1 - 1e-9 <= number <= 1 + 1e-9
 
 
 def test_concordance_and_bland_altman_of_the_specification() -> None:

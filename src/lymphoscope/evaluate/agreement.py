@@ -12,6 +12,9 @@ from scipy import stats
 
 Floats = NDArray[np.float64]
 _TWO_SIDED_95 = 1.96
+_LARGEST_LOG = 700.0
+_ROUNDING = 1e-12
+"""Squares below this part of the subjects' are rounding: ratings are equal."""
 
 
 class Difference(StrEnum):
@@ -81,9 +84,13 @@ def bland_altman(
     t = float(stats.t.ppf(0.975, n - 1))
     of_bias, of_limit = t * sd / math.sqrt(n), t * sd * math.sqrt(1 / n + _TWO_SIDED_95**2 / (2 * (n - 1)))
     low, high = bias - _TWO_SIDED_95 * sd, bias + _TWO_SIDED_95 * sd
-    back = math.exp if difference is Difference.LOG else float
+    back = _ratio if difference is Difference.LOG else float
     ends = [(back(at - half), back(at + half)) for at, half in ((bias, of_bias), (low, of_limit), (high, of_limit))]
     return BlandAltman(n, back(bias), sd, back(low), back(high), *ends)
+
+
+def _ratio(logarithm: float) -> float:
+    return math.exp(logarithm) if logarithm < _LARGEST_LOG else math.inf
 
 
 @dataclass(frozen=True)
@@ -105,25 +112,28 @@ def icc(ratings: ArrayLike, form: str = "2,1", level: float = 0.95) -> Icc | Non
         level: Of the interval.
 
     Returns:
-        The coefficient with its F interval, or None with fewer than 2 subjects or raters, or no spread at all.
+        The coefficient with its F interval, or None with fewer than 2 subjects or raters, or subjects with equal
+        means.
 
     Reference:
         Shrout and Fleiss, Psychol Bull 1979;86:420; intervals as McGraw and Wong, Psychol Methods 1996;1:30.
     """
     x = np.asarray(ratings, dtype=np.float64)
     n, k = x.shape
-    if n < 2 or k < 2 or not np.ptp(x):
+    if n < 2 or k < 2:
         return None
     mean = x.mean()
     rows = k * float(np.square(x.mean(axis=1) - mean).sum())
     columns = n * float(np.square(x.mean(axis=0) - mean).sum())
     total = float(np.square(x - mean).sum())
+    if rows <= max(_ROUNDING * total, x.size * (_ROUNDING * float(np.abs(x).max())) ** 2):
+        return None
     msr, msc, msw = rows / (n - 1), columns / (k - 1), (total - rows) / (n * (k - 1))
     mse = max(0.0, (total - rows - columns) / ((n - 1) * (k - 1)))
     if form == "2,1":
         return _icc_two_random(_Squares(n, k, msr, msc, mse), level)
     within, freedom = (msw, n * (k - 1)) if form == "1,1" else (mse, (n - 1) * (k - 1))
-    if within == 0:
+    if within <= _ROUNDING * msr:
         return Icc(1.0, 1.0, 1.0)
     f, tail = msr / within, (1 + level) / 2
     low, high = f / float(stats.f.ppf(tail, n - 1, freedom)), f * float(stats.f.ppf(tail, freedom, n - 1))
@@ -143,9 +153,9 @@ class _Squares:
 
 def _icc_two_random(s: _Squares, level: float) -> Icc:
     n, k = s.n, s.k
-    value = (s.msr - s.mse) / (s.msr + (k - 1) * s.mse + k * (s.msc - s.mse) / n)
-    if s.mse == 0 and s.msc == 0:
+    if s.mse + s.msc <= _ROUNDING * s.msr:
         return Icc(1.0, 1.0, 1.0)
+    value = (s.msr - s.mse) / (s.msr + (k - 1) * s.mse + k * (s.msc - s.mse) / n)
     a, b = k * value / (n * (1 - value)), 1 + k * value * (n - 1) / (n * (1 - value))
     top = (a * s.msc + b * s.mse) ** 2
     freedom = top / ((a * s.msc) ** 2 / (k - 1) + (b * s.mse) ** 2 / ((n - 1) * (k - 1)))
