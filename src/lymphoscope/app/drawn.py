@@ -90,6 +90,24 @@ def segment_drawn(
     )
 
 
+def drawn_labels(drawn: Drawn, segments: Sequence[str], pet: Volume, notes: Notes) -> LesionMask:
+    """The regions of a mask file on the PET's grid, those of more voxels first.
+
+    Args:
+        drawn: The file.
+        segments: Numbers or names of the regions to take; all when empty.
+        pet: The PET.
+        notes: Takes warnings.
+
+    Raises:
+        LymphoscopeError: ``USE-E-NAME`` for a segment that the file does not have, ``GEO-E-MASKGRID``.
+    """
+    placed = _placed(_chosen(drawn, segments, notes), pet.geometry, notes)
+    mask = LesionMask(placed.owner, pet.geometry, DRAWN)
+    require_mask_fits(mask, pet, notes)
+    return mask
+
+
 def _words(drawn: Drawn, chosen: Sequence[Region]) -> str:
     """Where the lesions come from, instead of a threshold."""
     numbers = ", ".join(str(r.number) for r in chosen)

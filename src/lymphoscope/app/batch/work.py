@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def _measured(task: Task) -> tuple[str, Message | None]:
     if task.version != __version__:
         what = f"the worker has version {__version__} of Lymphoscope, not {task.version}"
         raise LymphoscopeError("USE-E-VALUE", what, fix="Install the same version on every machine.")
-    with prepared(threads=1), _scratch(Path(task.scratch)), _source(task) as source:
+    with prepared(threads=1), _scratch(Path(task.scratch)), gathered(task.kind, task.files) as source:
         outcome = pipeline.run(source, task.case, task.settings, stamp=task.stamp)
     if outcome.record["status"] != REFUSED:
         return MEASURED, None
@@ -103,18 +103,18 @@ def _scratch(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _source(task: Task) -> Iterator[Path]:
-    """Give the study as one folder of its files alone, wherever they lie; an archive as it is.
+def gathered(kind: str, files: Sequence[str]) -> Iterator[Path]:
+    """Give a study as one folder of its files alone, wherever they lie; an archive as it is.
 
     The folder holds links with neutral names; NIfTI files keep theirs, which tell what they are.
     """
-    if task.kind == "archive":
-        yield Path(task.files[0])
+    if kind == "archive":
+        yield Path(files[0])
         return
     with tempfile.TemporaryDirectory(prefix="lymphoscope-") as folder:
-        for number, text in enumerate(task.files, 1):
+        for number, text in enumerate(files, 1):
             path = Path(text).absolute()
-            _link(path, Path(folder) / (path.name if task.kind == "nifti" else f"{number:06d}"))
+            _link(path, Path(folder) / (path.name if kind == "nifti" else f"{number:06d}"))
         yield Path(folder)
 
 

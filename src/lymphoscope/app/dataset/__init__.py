@@ -1,0 +1,1 @@
+"""From a hospital's tree to a data set to train on."""

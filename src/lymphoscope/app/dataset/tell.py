@@ -1,0 +1,30 @@
+"""A data set that was built, on the terminal: counts, codes, where the page to check is."""
+
+from __future__ import annotations
+
+from rich.markup import escape
+
+from lymphoscope.app import show
+from lymphoscope.app.batch.work import FAILED, REFUSED
+from lymphoscope.app.dataset.build import PAGE, BuildOutcome
+from lymphoscope.app.deid.work import DONE
+from lymphoscope.core.codes import CODES
+from lymphoscope.core.errors import Message
+
+_CALLED = {DONE: "cases", REFUSED: "refused", FAILED: "failed"}
+
+
+def result(outcome: BuildOutcome, manner: show.Manner) -> None:
+    """Show what a tree came to."""
+    summary = outcome.summary
+    if manner.as_json:
+        show.as_json(dict(summary))
+        return
+    console = show.out()
+    if not manner.quiet:
+        counts = ", ".join(f"{summary[status]} {word}" for status, word in _CALLED.items() if summary[status])
+        console.print(f"studies: {counts}; {summary['done_now']} done now")
+        for code, count in summary["codes"].items():
+            style = show.STYLE[Message(code, "").severity]
+            console.print(f"  {count} × [{style}]{code}[/] {CODES[code].means}", soft_wrap=True)
+    console.print(escape(str(outcome.work / PAGE)), soft_wrap=True)
