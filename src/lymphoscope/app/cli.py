@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from lymphoscope.app import options as o
-
-if TYPE_CHECKING:
-    from lymphoscope.app.show import Manner
-
-FAILED, REFUSED, INTERRUPTED = 1, 3, 130
+from lymphoscope.app.cli_networks import networks
+from lymphoscope.app.leaving import FAILED, REFUSED, leaving_well
+from lymphoscope.app.leaving import verb as _verb
 
 app = typer.Typer(
     name="lymphoscope",
@@ -35,37 +32,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):  # a terminal without UTF-8 is no reason to fail
         with contextlib.suppress(AttributeError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    with _leaving_well():
+    with leaving_well():
         app(args=arguments, prog_name="lymphoscope")
     sys.exit(0)
-
-
-@contextlib.contextmanager
-def _leaving_well(as_json: bool = False, beside: Path | None = None) -> Iterator[None]:
-    """Leave with a sentence and a status when something is wrong, and quietly when interrupted."""
-    from lymphoscope.app.failure import known_errors
-    from lymphoscope.core.errors import LymphoscopeError
-
-    try:
-        with known_errors(beside):
-            yield
-    except LymphoscopeError as error:
-        from lymphoscope.app import show
-
-        show.error(error.message, as_json)
-        sys.exit(error.exit_status)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-
-
-@contextlib.contextmanager
-def _verb(context: typer.Context) -> Iterator[Manner]:
-    """What every verb needs: errors that leave well, and how to speak."""
-    words = context.params
-    with _leaving_well(words["as_json"], words.get("out")):
-        from lymphoscope.app.show import Manner
-
-        yield Manner(words["as_json"], words.get("quiet", False), words.get("verbose", False))
 
 
 def _version(wanted: bool) -> None:
@@ -222,20 +191,43 @@ def phantom(
     context: typer.Context,
     out: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False, help="Where the study is written.")],
     kind: o.Kind = "body",
-    vendor: o.Vendor = "siemens",
+    vendor: o.Vendor = None,
     syntax: o.Syntax = "explicit",
     ct: Annotated[bool, typer.Option("--ct/--no-ct", help="Write a CT too.")] = True,
+    whole_body: o.WholeBody = None,
+    organ_names: o.PhantomOrgans = None,
+    count: o.Count = 1,
+    seed: o.PhantomSeed = 0,
+    subtype: o.Subtype = None,
+    scanner: o.ScannerName = None,
+    layout: o.Layout = "dicom",
     force: o.Force = False,
+    quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Write a synthetic PET/CT study of which everything is known, as DICOM in a vendor's convention."""
+    """Write a synthetic PET/CT study of which everything is known, as DICOM in a vendor's convention.
+
+    With --whole-body: bodies with lymphoma on real anatomies, each with its true masks and numbers.
+    """
     with _verb(context) as manner:
         from lymphoscope.app import phantom as made
-        from lymphoscope.app import show
+        from lymphoscope.app import settings, show
         from lymphoscope.io.dicom_write import WriteOptions
 
-        truths = made.write(out, kind, vendor, ct, WriteOptions(syntax, force=force))
-        show.truths(made.as_record(truths), manner)
+        options = WriteOptions(syntax, force=force)
+        if whole_body is None:
+            truths = made.write(out, kind, vendor or "siemens", ct, options)
+            show.truths(made.as_record(truths), manner)
+            return
+        from lymphoscope.app import whole_body as bodies
+
+        names = settings.organ_names_of(organ_names)
+        cohort = bodies.Cohort(
+            whole_body, names, count, seed, subtype, scanner, vendor, ct, layout=layout, options=options
+        )
+        with show.progress(manner) as progress:
+            record = bodies.write(out, cohort, progress)
+        show.phantoms(record, manner)
 
 
 recipes_app = typer.Typer(invoke_without_command=True)
@@ -535,64 +527,4 @@ def doctor(context: typer.Context, as_json: o.Json = False) -> None:
         sys.exit(FAILED)
 
 
-@app.command()
-def train(
-    context: typer.Context,
-    recipe: o.RecipeId,
-    data: o.Data,
-    out: o.RunOut,
-    folds: o.Folds = None,
-    steps: o.Steps = None,
-    minutes: o.Minutes = None,
-    seed: o.TrainingSeed = 0,
-    stratify: o.Stratify = "",
-    device: o.Device = "cpu",
-    precision: o.Precision = "fp32",
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
-    as_json: o.Json = False,
-) -> None:
-    """Train a recipe on a data set, fold by fold, and predict the cases each fold has not seen.
-
-    Run again with the same folder, it goes on where it was killed. Needs the extra `train`.
-    """
-    with _verb(context) as manner:
-        from lymphoscope.app import settings, show, training
-        from lymphoscope.app.libraries import prepared
-        from lymphoscope.recipes.catalogue import RECIPES
-
-        chosen = RECIPES[recipe]
-        wanted = training.Training(
-            training.numbers(folds), steps, minutes, seed, stratify, device, precision, settings.threads()
-        )
-        with prepared(settings.threads()), show.progress(manner) as progress:
-            card = training.train(chosen, data, out, wanted, progress)
-        show.trained(card, manner)
-
-
-@app.command()
-def predict(
-    context: typer.Context,
-    run: o.RunFolder,
-    data: o.Data,
-    out: o.MasksOut,
-    folds: o.Folds = None,
-    engine: o.EngineName = "openvino",
-    part: o.Part = "all",
-    probability: o.ProbabilityMaps = False,
-    entropy: o.EntropyMaps = False,
-    force: o.Again = False,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
-    as_json: o.Json = False,
-) -> None:
-    """Draw the lesions of every case of a data set with a trained run: label maps on the images' own grid."""
-    with _verb(context) as manner:
-        from lymphoscope.app import prediction, settings, show
-        from lymphoscope.app.libraries import prepared
-        from lymphoscope.app.training import numbers
-
-        wanted = prediction.Wanted(numbers(folds), engine, part, probability, entropy, force)
-        with prepared(settings.threads()), show.progress(manner) as progress:
-            record = prediction.predict(run, data, out, wanted, progress)
-        show.predicted(record, manner)
+app.add_typer(networks)

@@ -147,9 +147,69 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors and the 
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show each step and all notes.", rich_help_panel=_SHOW)]
 
 Kind = Annotated[str, typer.Option("--kind", metavar="body|digital", help="A body with organs, or exact spheres.")]
-Vendor = Annotated[str, typer.Option("--vendor", metavar="NAME", help="Whose way of writing PET, such as siemens, ge.")]
+Vendor = Annotated[
+    str | None,
+    typer.Option(
+        "--vendor",
+        metavar="NAME",
+        help="Whose way of writing PET, such as ge. Left out: siemens; with --whole-body the scanner's maker.",
+    ),
+]
 Syntax = Annotated[
     str, typer.Option("--syntax", metavar="NAME", help="Transfer syntax: explicit, implicit, rle, jpeg-ls, jpeg-2000 …")
+]
+
+_WHOLE_BODY = "Whole body"
+WholeBody = Annotated[
+    Path | None,
+    typer.Option(
+        "--whole-body",
+        metavar="MAPS",
+        help="Whole-body phantoms with lymphoma, on the anatomies of this folder of organ maps (NIfTI).",
+        rich_help_panel=_WHOLE_BODY,
+    ),
+]
+Count = Annotated[
+    int, typer.Option("--count", metavar="N", help="How many whole-body phantoms.", rich_help_panel=_WHOLE_BODY)
+]
+PhantomSeed = Annotated[
+    int, typer.Option("--seed", metavar="N", help="Of all chance; same seed, same bytes.", rich_help_panel=_WHOLE_BODY)
+]
+Subtype = Annotated[
+    str | None,
+    typer.Option(
+        "--subtype",
+        metavar="NAME",
+        help="DLBCL, HL, FL, PMBCL, MCL, or none for no lymphoma; drawn when left out.",
+        rich_help_panel=_WHOLE_BODY,
+    ),
+]
+ScannerName = Annotated[
+    str | None,
+    typer.Option(
+        "--scanner",
+        metavar="NAME",
+        help="Scanner and reconstruction, such as ge_690; drawn when left out.",
+        rich_help_panel=_WHOLE_BODY,
+    ),
+]
+Layout = Annotated[
+    str,
+    typer.Option(
+        "--layout",
+        metavar="dicom|nnunet",
+        help="DICOM studies with their truth beside them, or a data set to train on.",
+        rich_help_panel=_WHOLE_BODY,
+    ),
+]
+PhantomOrgans = Annotated[
+    str | None,
+    typer.Option(
+        "--organ-names",
+        metavar="NAMES",
+        help="Labels of the organ maps: 1=spleen,3=liver or a JSON file.",
+        rich_help_panel=_WHOLE_BODY,
+    ),
 ]
 
 NodeConfig = Annotated[

@@ -235,6 +235,21 @@ def truths(record: Mapping[str, Any], manner: Manner) -> None:
     out().print(table(("lesion", "exact mL>", "voxels mL>", "SUV>"), rows))
 
 
+def phantoms(record: Mapping[str, Any], manner: Manner) -> None:
+    """Show what is true of whole-body phantoms."""
+    if manner.as_json:
+        as_json(record)
+        return
+    rows = [
+        (p["name"], p["map"], p["facts"]["subtype"], p["facts"]["scanner"], str(len(p["lesions"])),
+         shown.number(p["tmtv_ml"], "mL", detail=True))
+        for p in record["phantoms"]
+    ]  # fmt: skip
+    out().print(table(("phantom", "anatomy", "subtype", "scanner", "foci>", "TMTV mL>"), rows))
+    for name in record["maps_left_out"]:
+        err().print(f"[yellow]{escape(name)}[/] left out: a body cannot be made of it")
+
+
 def audit(study: Study, lines: Iterable[tuple[str, str]], manner: Manner) -> None:
     """Show how SUV was computed, and what was noted on the way."""
     if manner.as_json:
