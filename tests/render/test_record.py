@@ -14,7 +14,7 @@ from lymphoscope.core.measure import Measure, Measures, Report
 from lymphoscope.core.study import Identity, SeriesFact
 from lymphoscope.core.volume import LesionMask
 from lymphoscope.render.quantities import doubt_range, fixed_threshold, region_id, wide
-from lymphoscope.render.record import in_order, mask_sha256, record, refusal_record, uid_hash
+from lymphoscope.render.record import in_order, record, refusal_record, uid_hash
 
 Record = dict[str, Any]
 SPEC = {
@@ -248,10 +248,10 @@ def test_the_mask_hash_depends_on_labels_and_grid_only() -> None:
     labels = np.zeros((2, 3, 4), np.int32)
     labels[1, 2, 3] = 1
     same = LesionMask(np.asfortranarray(labels), grid, "other words")
-    assert mask_sha256(LesionMask(labels, grid, "suv4.0")) == mask_sha256(same)
+    assert LesionMask(labels, grid, "suv4.0").sha256 == same.sha256
     moved = LesionMask(labels, Geometry.axial((2, 3, 4), (4.0, 3.0, 2.0), (1.0, 0.0, 0.0)), "suv4.0")
-    assert mask_sha256(moved) != mask_sha256(same)
-    assert mask_sha256(LesionMask(labels * 2, grid, "suv4.0")) != mask_sha256(same)
+    assert moved.sha256 != same.sha256
+    assert LesionMask(labels * 2, grid, "suv4.0").sha256 != same.sha256
 
 
 def test_a_refusal_has_a_reason_and_no_number(report: Report, software: Record, settings: Record) -> None:

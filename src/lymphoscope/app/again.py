@@ -20,7 +20,6 @@ from lymphoscope.core.study import Patient, Study, SuvAudit
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, LesionMask, Volume
 from lymphoscope.io.nifti import read_image, read_nifti
-from lymphoscope.render.record import mask_sha256
 
 ORGANS_FILE = "organs.nii.gz"
 _PATIENT = ("age_years", "weight_kg", "height_m")
@@ -97,7 +96,7 @@ def _kept(folder: Path, record: Mapping[str, Any], known: Mapping[str, Any]) -> 
     grid = Geometry(pet.geometry.shape, np.array([[float.fromhex(v) for v in row] for row in again["affine"]]))
     pet = Volume(pet.array, grid, Unit.SUV_BW)
     lesions = _mask(folder / "lesions.nii.gz", grid, drawn["method"])
-    if mask_sha256(lesions) != drawn["lesions_sha256"]:
+    if lesions.sha256 != drawn["lesions_sha256"]:
         raise LymphoscopeError("READ-E-CHANGED", "the lesions in the folder are not those of its report")
     candidates = np.array(_mask(folder / "removed.nii.gz", grid, "candidates").labels)
     number = np.zeros(lesions.count + 1, np.int32)

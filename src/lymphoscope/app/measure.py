@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from lymphoscope.core.volume import LesionMask
 from lymphoscope.image.projections import layout
 from lymphoscope.quant.catalogue import measured
 from lymphoscope.quant.lesions import LesionOptions, lesion_messages, measure_lesions, patient_measures
+from lymphoscope.quant.reference import ReferenceOrgan
 from lymphoscope.quant.response import Uptake, response_aids
 
 DRAWN = "drawn"
@@ -24,13 +27,31 @@ DRAWN = "drawn"
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
-def measure(study: Study, segmentation: Segmentation, progress: Progress = silent) -> Report:
+@dataclass
+class Known:
+    """What was measured in a study before, so that after an edit only what it touched is measured again.
+
+    Attributes:
+        lesions: Numbers by all that they depend on.
+        organs: Reference organs, likewise.
+        candidates: The last candidate mask, by what a reading knows it by.
+    """
+
+    lesions: dict[str, Measures] = field(default_factory=dict)
+    organs: dict[str, tuple[Any, str, ReferenceOrgan]] = field(default_factory=dict)
+    candidates: dict[str, LesionMask] = field(default_factory=dict)
+
+
+def measure(
+    study: Study, segmentation: Segmentation, progress: Progress = silent, known: Known | None = None
+) -> Report:
     """Measure the lesions of a study.
 
     Args:
         study: The study, PET in SUVbw.
         segmentation: Its lesions, as `lymphoscope.segment` gives them.
         progress: Told of each lesion.
+        known: What was measured in this study before; the same numbers come out with and without it.
 
     Returns:
         The report: numbers of lesions and patient with unit, method and status, references, messages.
@@ -38,10 +59,10 @@ def measure(study: Study, segmentation: Segmentation, progress: Progress = silen
     Raises:
         LymphoscopeError: ``SUV-E-NONFINITE`` for lesions with values that are not finite.
     """
-    references = References.beside(study.pet, segmentation)
+    references = References.beside(study.pet, segmentation, known.organs if known else None)
     liver = references.organs["liver"].measures.value("mean") if "liver" in references.organs else None
     options = LesionOptions(lean=study.suv.multipliers.get(DEFAULT_LEAN_MASS), liver_mean=liver)
-    numbers = measure_lesions(study.pet, segmentation.lesions, options, progress)
+    numbers = measure_lesions(study.pet, segmentation.lesions, options, progress, known.lesions if known else None)
     found = {name: organ.measures for name, organ in references.organs.items()}
     patient = patient_measures(study.pet, segmentation.lesions, numbers, study.patient, found)
     indices, aid_messages = response_aids(Uptake.of(patient), found)

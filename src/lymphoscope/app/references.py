@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from lymphoscope.core.errors import Message, Notes
 from lymphoscope.core.measure import Segmentation
@@ -14,6 +17,7 @@ from lymphoscope.quant.reference import (
     blood_pool_reference,
     liver_reference,
     organ_reference,
+    reach,
     spleen_reference,
 )
 
@@ -29,6 +33,10 @@ _MEASURED: Mapping[str, tuple[str, Callable[[Volume, Array, LesionMask | None], 
     "marrow": ("marrow", _marrow),
 }
 """Reference name → organ it is measured in, and how."""
+
+
+Known = MutableMapping[str, tuple[Any, str, ReferenceOrgan]]
+"""Where each reference reaches, the hash of the lesions there, and what was measured beside them."""
 
 
 class Level(NamedTuple):
@@ -52,7 +60,14 @@ class References:
     messages: tuple[Message, ...]
 
     @classmethod
-    def of(cls, suv: Volume, regions: Mapping[str, Array], source: str, lesions: LesionMask | None) -> References:
+    def of(
+        cls,
+        suv: Volume,
+        regions: Mapping[str, Array],
+        source: str,
+        lesions: LesionMask | None,
+        known: Known | None = None,
+    ) -> References:
         """Measure the reference organs.
 
         Args:
@@ -60,12 +75,17 @@ class References:
             regions: Organ regions on that grid.
             source: ``organ-map`` or ``rules``: where the regions come from.
             lesions: Lesions to keep away from.
+            known: What was measured before in this study: where no lesion near an organ changed, it is not measured
+                again. Grows.
         """
         notes, found = Notes(), {}
         for name, (organ, measured) in _MEASURED.items():
             if organ not in regions:
                 continue
-            reference = measured(suv, regions[organ], lesions)
+            if known is None or lesions is None:
+                reference = measured(suv, regions[organ], lesions)
+            else:
+                reference = _once(known, name, suv, regions[organ], lesions)
             notes.items.extend(m for m in reference.messages if m not in notes.items)
             if reference.found:
                 found[name] = reference
@@ -83,6 +103,17 @@ class References:
         return {n: Level(*(float(v[k] or 0) for k in ("mean", "sd", "max"))) for n, v in values.items()}
 
     @classmethod
-    def beside(cls, suv: Volume, segmentation: Segmentation) -> References:
+    def beside(cls, suv: Volume, segmentation: Segmentation, known: Known | None = None) -> References:
         """Measure the reference organs of a segmented study, away from its lesions."""
-        return cls.of(suv, segmentation.organs, segmentation.organs_source, segmentation.lesions)
+        return cls.of(suv, segmentation.organs, segmentation.organs_source, segmentation.lesions, known)
+
+
+def _once(known: Known, name: str, suv: Volume, organ: Array, lesions: LesionMask) -> ReferenceOrgan:
+    box, digest, reference = known.get(name, (None, "", None))
+    if box is None:
+        box = reach(organ, suv.geometry) or (slice(0, 0),) * 3
+    near = hashlib.sha256(np.packbits(lesions.labels[box] > 0).data).hexdigest()
+    if reference is None or near != digest:
+        reference = _MEASURED[name][1](suv, organ, lesions)
+    known[name] = (box, near, reference)
+    return reference

@@ -77,9 +77,14 @@ class Region:
         return self.action.startswith("doubt")
 
     @cached_property
+    def place(self) -> str:
+        """SHA-256 over its voxels alone."""
+        return hashlib.sha256(np.ascontiguousarray(self.voxels, dtype="<i8").data).hexdigest()
+
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over voxels and everything said of them."""
-        said = {name: value for name, value in vars(self).items() if name not in ("voxels", "digest")}
+        said = {name: value for name, value in vars(self).items() if name not in ("voxels", "digest", "place")}
         found = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
         found.update(np.ascontiguousarray(self.voxels, dtype="<i8").tobytes())
         return found.hexdigest()
@@ -123,6 +128,12 @@ class Reading:
     def head(self) -> str:
         """SHA-256 over the regions: equal for equal voxels and decisions, however they came about."""
         parts = [list(self.shape), *([r.number, r.digest] for r in self)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @cached_property
+    def places(self) -> str:
+        """SHA-256 over which voxels belong to which region: equal while acts change decisions only."""
+        parts = [list(self.shape), *([r.number, r.place] for r in self)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property

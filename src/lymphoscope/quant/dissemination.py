@@ -42,7 +42,7 @@ def dmax_voxel_cm(mask: LesionMask) -> float:
     Args:
         mask: Lesions.
     """
-    index = outermost(np.argwhere(mask.labels > 0))
+    index = outermost(np.stack(np.unravel_index(mask.voxels, mask.geometry.shape), axis=1))
     return farthest(index, mask.geometry.affine[:3, :3]) / MM_PER_CM
 
 

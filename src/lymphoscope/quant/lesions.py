@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -68,18 +69,47 @@ def lesion_measures(suv: Volume, mask: LesionMask, lesion: int, options: LesionO
     return _measures(region(suv, mask, lesion), mask.source, options or LesionOptions())
 
 
+Known = MutableMapping[str, Measures]
+"""Numbers of lesions measured before in the same image, by what they depend on."""
+
+
 def measure_lesions(
-    suv: Volume, mask: LesionMask, options: LesionOptions | None = None, progress: Progress = silent
+    suv: Volume,
+    mask: LesionMask,
+    options: LesionOptions | None = None,
+    progress: Progress = silent,
+    known: Known | None = None,
 ) -> tuple[Measures, ...]:
-    """All numbers of all lesions, number 1 to the highest; as `lesion_measures`, with one pass over the mask."""
+    """All numbers of all lesions, number 1 to the highest; as `lesion_measures`, with one pass over the mask.
+
+    Args:
+        suv: PET in SUVbw on its native grid.
+        mask: Lesions on the same grid.
+        options: What is measured, and how.
+        progress: Told of each lesion.
+        known: What was measured before in this image: a lesion of the same voxels is not measured again. Grows.
+    """
     suv.values(Unit.SUV_BW)
-    found = regions(suv, mask)
+    found, how = regions(suv, mask), options or LesionOptions()
     done = []
     for number, one in enumerate(found):
         progress("measure lesions", number, len(found))
-        done.append(_measures(one, mask.source, options or LesionOptions()))
+        if known is None or how.on_ct is not None:
+            done.append(_measures(one, mask.source, how))
+            continue
+        key = _identity(one, mask.source, how)
+        if key not in known:
+            known[key] = _measures(one, mask.source, how)
+        done.append(known[key])
     progress("measure lesions", len(found), len(found))
     return tuple(done)
+
+
+def _identity(one: Region, source: str, options: LesionOptions) -> str:
+    """Hash of everything that the numbers of a lesion depend on besides the image."""
+    said = hashlib.sha256(repr((one.corner, one.inside.shape, source, options)).encode())
+    said.update(np.packbits(one.inside).data)
+    return said.hexdigest()
 
 
 def lesion_messages(lesions: Sequence[Measures]) -> tuple[Message, ...]:

@@ -202,7 +202,7 @@ def _measure(
         raise LymphoscopeError("GEO-E-MASKGRID", f"the {name} has {organ.shape} voxels, the PET {suv.geometry.shape}")
     if lesions is not None:
         require_same(suv.geometry, lesions.geometry, "lesion mask and PET")
-    box = _box(organ, suv.geometry)
+    box = reach(organ, suv.geometry)
     if box is None:
         return _missing(name, f"no {name.replace('_', ' ')} was found")
     start = np.array([s.start for s in box])
@@ -249,8 +249,8 @@ def _missing(name: str, why: str) -> ReferenceOrgan:
     return ReferenceOrgan(name, measures, nothing, (Message("REF-W-NONE", why),))
 
 
-def _box(organ: Bool, geometry: Geometry) -> tuple[slice, ...] | None:
-    """Bounding box with room for the lesions' margin."""
+def reach(organ: Bool, geometry: Geometry) -> tuple[slice, ...] | None:
+    """Bounding box of an organ with room for the lesions' margin: lesions beyond it do not bear on the reference."""
     found = ndimage.find_objects(organ.astype(np.uint8))
     if not found:
         return None

@@ -87,8 +87,21 @@ def regions(image: Volume, mask: LesionMask) -> tuple[Region, ...]:
         LymphoscopeError: ``GEO-E-MASKGRID`` when the grids differ.
     """
     require_same(image.geometry, mask.geometry, "lesion mask and image")
-    boxes = ndimage.find_objects(mask.labels)
-    return tuple(_cut(image, mask, number, box) for number, box in enumerate(boxes, start=1))
+    return tuple(_cut(image, mask, number, box) for number, box in enumerate(_boxes(mask), start=1))
+
+
+def _boxes(mask: LesionMask) -> list[tuple[slice, ...] | None]:
+    """Bounding box of each number from the voxels inside, which are few beside those of the grid."""
+    numbers = mask.labels.reshape(-1)[mask.voxels]
+    order = np.argsort(numbers, kind="stable")
+    present, start = np.unique(numbers[order], return_index=True)
+    boxes: list[tuple[slice, ...] | None] = [None] * mask.count
+    if present.size:
+        places = [axis[order] for axis in np.unravel_index(mask.voxels, mask.geometry.shape)]
+        low, high = ([f.reduceat(p, start) for p in places] for f in (np.minimum, np.maximum))
+        for k, number in enumerate(present):
+            boxes[int(number) - 1] = tuple(slice(int(a[k]), int(b[k]) + 1) for a, b in zip(low, high, strict=True))
+    return boxes
 
 
 def region(image: Volume, mask: LesionMask, number: int) -> Region:

@@ -275,11 +275,12 @@ def doubt_range(report: Report, segmentation: Segmentation) -> list[float] | Non
     waiting = {d.region for d in segmentation.decisions if d.action == "doubt-out"}
     if not unsure and not waiting:
         return None
-    lesion, candidate = segmentation.lesions.labels, segmentation.candidates.labels
-    voxel_ml = segmentation.lesions.geometry.voxel_ml
-    sizes = np.bincount(lesion[lesion > 0], minlength=1)
-    outside = candidate[(candidate > 0) & (lesion == 0)]
-    left = np.bincount(outside, minlength=1)
+    lesions, candidates = segmentation.lesions, segmentation.candidates
+    voxel_ml = lesions.geometry.voxel_ml
+    lesion, candidate = lesions.labels.reshape(-1), candidates.labels.reshape(-1)
+    sizes = np.bincount(lesion[lesions.voxels], minlength=1)
+    outside = candidates.voxels[lesion[candidates.voxels] == 0]
+    left = np.bincount(candidate[outside], minlength=1)
     counted = float(sizes.sum())
     without = counted - sum(float(sizes[number]) for number in unsure if number < sizes.size)
     with_all = counted + sum(float(left[region]) for region in waiting if region < left.size)

@@ -22,7 +22,7 @@ from lymphoscope.core.codes import CODES
 from lymphoscope.core.errors import LymphoscopeError, Message, Severity
 from lymphoscope.core.measure import Report, Segmentation
 from lymphoscope.core.study import Identity, SeriesFact, Study, SuvAudit
-from lymphoscope.core.volume import LesionMask, Volume
+from lymphoscope.core.volume import Volume
 from lymphoscope.render import quantities
 
 SCHEMA = "lymphoscope/report/1"
@@ -195,14 +195,6 @@ def suv_record(audit: SuvAudit) -> dict[str, Any]:
     }
 
 
-def mask_sha256(mask: LesionMask) -> str:
-    """SHA-256 over a label map's size, matrix and labels: the same mask on the same grid has the same hash."""
-    digest = hashlib.sha256(json.dumps(mask.geometry.shape).encode())
-    digest.update(np.ascontiguousarray(mask.geometry.affine, dtype="<f8").tobytes())
-    digest.update(np.ascontiguousarray(mask.labels, dtype="<i4").tobytes())
-    return digest.hexdigest()
-
-
 def _head(
     status: str, reading: Mapping[str, Any], software: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -291,8 +283,8 @@ def _segmentation(segmentation: Segmentation) -> dict[str, Any]:
         "removed_total": _total(removed),
         "removed_marrow_spleen": _total(apart),
         "removed_other": _total([d for d in removed if d not in apart]),
-        "lesions_sha256": mask_sha256(segmentation.lesions),
-        "candidates_sha256": mask_sha256(segmentation.candidates),
+        "lesions_sha256": segmentation.lesions.sha256,
+        "candidates_sha256": segmentation.candidates.sha256,
     }
 
 

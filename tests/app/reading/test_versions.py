@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from lymphoscope.app.pipeline import run
@@ -76,6 +77,25 @@ def test_numbers_after_an_edit_are_those_of_the_mask(case: ReadCase) -> None:
     back = draft_record(version)
     assert back["lesions"] == was["lesions"], "all measures come back, SUVpeak among them"
     assert back["patient"] == was["patient"]
+
+
+def test_measuring_only_what_was_touched_gives_the_numbers_of_measuring_all(case: ReadCase) -> None:
+    version = case.new("ann")
+    region = version.now[counted(version)[0]]
+    liver = np.argwhere(case.scene.organs["liver"])[::40].tolist() if "liver" in case.scene.organs else []
+    acts: list[tuple[str, dict[str, Any]]] = [
+        ("erase", {"runs": [[int(region.voxels[0]), 3]], "region": region.number}),
+        ("remove", {"regions": [region.number]}),
+        ("undo", {}),
+        ("doubt", {"regions": [region.number], "doubtful": True}),
+        *(("paint", {"runs": [[int(np.ravel_multi_index(p, version.now.shape)), 2]]}) for p in liver[:3]),
+    ]
+    draft_record(version)
+    for op, words in acts:
+        do(version, op, **words)
+        fresh = ReadCase(case.folder).version("v1")
+        assert draft_record(version) == draft_record(fresh), op
+    assert len(case.known.lesions) > 2
 
 
 def test_two_readers_begin_from_the_same_and_do_not_meet(case: ReadCase) -> None:

@@ -45,15 +45,19 @@ def test_an_edit_answers_with_numbers_of_its_own_head_and_undo_brings_all_back(a
 def test_labels_are_given_for_the_head_that_is_named_only(ann: Any, tmp_path: Path) -> None:
     version = ann.begin()
     table = ann.get(version).json()
-    answer = ann.get(f"{version}/labels/{table['head']}.nii.gz")
+    answer = ann.get(f"{version}/labels/{table['labels']}.nii.gz")
     (tmp_path / "labels.nii.gz").write_bytes(answer.content)
     labels = read_nifti(tmp_path / "labels.nii.gz", Unit.LABEL)
     voxel_ml = ann.get(ann.case).json()["voxel_ml"]
     for row in table["rows"]:
         assert np.isclose(np.count_nonzero(labels.array == row["slot"]) * voxel_ml, row["volume_ml"])
         assert labels.array[tuple(row["top"])] == row["slot"]
-    ann.do(version, "remove", regions=[counted(table)[0]])
-    assert code(ann.get(f"{version}/labels/{table['head']}.nii.gz")) == (412, "READ-E-STALE")
+    removed = ann.do(version, "remove", regions=[counted(table)[0]]).json()
+    assert removed["labels"] == table["labels"], "a decision moves no voxel"
+    region = next(r for r in removed["rows"] if r["counted"])
+    flat = int(np.ravel_multi_index(region["top"], labels.array.shape))
+    ann.do(version, "erase", runs=[[flat, 1]], region=region["region"])
+    assert code(ann.get(f"{version}/labels/{table['labels']}.nii.gz")) == (412, "READ-E-STALE")
 
 
 def test_the_pet_is_the_one_measured_with_its_window(ann: Any, cases: Path, tmp_path: Path) -> None:

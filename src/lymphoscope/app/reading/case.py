@@ -16,6 +16,7 @@ from typing import Any
 
 from lymphoscope import __version__
 from lymphoscope.app.again import Kept, read_again
+from lymphoscope.app.measure import Known
 from lymphoscope.app.reading import chain
 from lymphoscope.app.reading.history import History
 from lymphoscope.app.reading.numbers import preselected, start_of
@@ -154,6 +155,7 @@ class ReadCase:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.kept: Kept = read_again(folder)
+        self.known = Known()
         self._versions: dict[str, Version] = {}
 
     @cached_property

@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from lymphoscope.app.again import Kept, decisions_of
-from lymphoscope.app.measure import measure
+from lymphoscope.app.again import Kept
+from lymphoscope.app.measure import Known, measure
 from lymphoscope.app.objects import tracked
-from lymphoscope.core.measure import Report, Segmentation
+from lymphoscope.core.measure import Decision, Report, Segmentation
 from lymphoscope.core.reading import Reading, Region, Voxels, voxel_set
 from lymphoscope.core.volume import LesionMask
-from lymphoscope.image.components import by_volume
 from lymphoscope.render.record import record
 
 _SAID = ("action", "stage", "organ", "overlap", "rule", "why", "actor", "read", "site", "nodal")
@@ -55,7 +54,8 @@ def stages_of(reading: Reading, before: Voxels, voxel_ml: float) -> dict[str, fl
     """
     count = dict.fromkeys(range(1, 5), 0)
     for region in reading:
-        old = np.intersect1d(region.voxels, before, assume_unique=True).size
+        place = np.searchsorted(before, region.voxels)
+        old = np.count_nonzero(before[place[place < before.size]] == region.voxels[place < before.size])
         for stage in count:
             if region.counted:
                 count[stage] += region.voxels.size if stage == 4 else old
@@ -64,27 +64,46 @@ def stages_of(reading: Reading, before: Voxels, voxel_ml: float) -> dict[str, fl
     return {f"TMTV{stage}": n * voxel_ml for stage, n in count.items()}
 
 
-def segmentation_of(kept: Kept, reading: Reading, before: Voxels) -> Segmentation:
-    """The reading as a segmentation of the case."""
-    grid = kept.study.pet.geometry
-    labels = reading.labels()
-    counted = np.zeros(reading.last + 1, bool)
-    counted[[r.number for r in reading if r.counted]] = True
-    candidates = LesionMask(labels, grid, "candidates")
-    said = [{"region": r.number, **{name: getattr(r, name) for name in _SAID}} for r in reading]
+def segmentation_of(kept: Kept, reading: Reading, before: Voxels, candidates: LesionMask | None = None) -> Segmentation:
+    """The reading as a segmentation of the case.
+
+    Args:
+        kept: The case.
+        reading: The regions.
+        before: Voxels that were preselected.
+        candidates: The regions' voxels as a mask, where it is known.
+    """
+    grid, suv = kept.study.pet.geometry, kept.study.pet.array.reshape(-1)
+    counted = sorted((r for r in reading if r.counted), key=lambda r: (-r.voxels.size, r.voxels[0]))
+    lesions = np.zeros(grid.shape, np.int32)
+    for number, region in enumerate(counted, start=1):  # by volume, equal ones by their first voxel, as `by_volume`
+        lesions.reshape(-1)[region.voxels] = number
+    decisions = tuple(
+        Decision(
+            region=r.number,
+            volume_ml=float(r.voxels.size) * grid.voxel_ml,
+            suvmax=float(suv[r.voxels].max()),
+            **{name: getattr(r, name) for name in _SAID},
+        )
+        for r in reading
+    )
     return replace(
         kept.segmentation,
-        lesions=LesionMask(by_volume(np.where(counted[labels], labels, 0)), grid, kept.segmentation.method),
-        candidates=candidates,
-        decisions=decisions_of(candidates, kept.study.pet, said),
+        lesions=LesionMask(lesions, grid, kept.segmentation.method),
+        candidates=candidates or LesionMask(reading.labels(), grid, "candidates"),
+        decisions=decisions,
         stages=stages_of(reading, before, grid.voxel_ml),
         alternatives={},
     )
 
 
-def report_of(kept: Kept, reading: Reading, before: Voxels) -> Report:
-    """Every number of a reading."""
-    return measure(kept.study, segmentation_of(kept, reading, before))
+def report_of(kept: Kept, reading: Reading, before: Voxels, known: Known | None = None) -> Report:
+    """Every number of a reading; with `known` only what changed is measured again, with the same outcome."""
+    mask = known.candidates.get(reading.places) if known else None
+    segmentation = segmentation_of(kept, reading, before, mask)
+    if known is not None:
+        known.candidates = {reading.places: segmentation.candidates}
+    return measure(kept.study, segmentation, known=known)
 
 
 def record_of(kept: Kept, report: Report, software: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def confirmed(version: Version) -> Reading:
 def draft_record(version: Version) -> dict[str, Any]:
     """The record of a version as it stands, marked as a draft."""
     case = version.case
-    report = report_of(case.kept, version.now, case.preselected)
+    report = report_of(case.kept, version.now, case.preselected, case.known)
     return record_of(case.kept, report, SOFTWARE, reading_block(version))
 
 

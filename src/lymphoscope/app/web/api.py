@@ -15,7 +15,7 @@ from lymphoscope.app.reading.history import REDO, UNDO
 from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
 from lymphoscope.app.web.access import Person
 from lymphoscope.app.web.desk import Desk
-from lymphoscope.app.web.pictures import FRAMES, labels_file
+from lymphoscope.app.web.pictures import FRAMES, labels_file, labels_key
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.study import ORGANS
 from lymphoscope.io.case import CASE_FILES
@@ -210,11 +210,11 @@ def table(case: str, name: str, person: Who, desk: At) -> dict[str, Any]:
         return desk.case(case).table(version)
 
 
-@api.get("/cases/{case}/versions/{name}/labels/{head}.nii.gz")
-def labels(case: str, name: str, head: str, person: Who, desk: At) -> Response:
-    """The regions of a version, a slot each; for the head that is named and no other."""
+@api.get("/cases/{case}/versions/{name}/labels/{key}.nii.gz")
+def labels(case: str, name: str, key: str, person: Who, desk: At) -> Response:
+    """The regions of a version, a slot each; for the state that is named and no other."""
     with desk.version(case, name, person) as version:
-        if version.now.head != head:
+        if labels_key(version.now) != key:
             raise LymphoscopeError("READ-E-STALE", "the version was changed in the meantime")
         content = labels_file(version.now, version.case.kept.study.pet.geometry)
     return Response(content, media_type="application/gzip", headers=FOREVER)

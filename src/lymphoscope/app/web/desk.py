@@ -13,7 +13,7 @@ from lymphoscope.app.reading.case import ReadCase, Version
 from lymphoscope.app.reading.signing import draft_record
 from lymphoscope.app.web.access import Access, Person
 from lymphoscope.app.web.index import Index, VersionFact
-from lymphoscope.app.web.pictures import FRAMES, Turntable, slots, volume_file
+from lymphoscope.app.web.pictures import FRAMES, Turntable, labels_key, slots, volume_file
 from lymphoscope.core.errors import LymphoscopeError
 
 MOST_OPEN = 6
@@ -89,6 +89,7 @@ def _table(version: Version) -> dict[str, Any]:
         "signed": version.signature is not None,
         "tip": version.tip,
         "head": reading.head,
+        "labels": labels_key(reading),
         "rows": rows,
         "key_numbers": record["key_numbers"],
         "stages": record["segmentation"]["stages"],

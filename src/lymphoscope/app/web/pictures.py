@@ -39,6 +39,11 @@ def slots(reading: Reading) -> dict[int, int]:
     return {region.number: slot for slot, region in enumerate(sorted(chosen, key=lambda r: r.number), start=1)}
 
 
+def labels_key(reading: Reading) -> str:
+    """What the label image depends on: equal while acts change decisions only, so that it is fetched once."""
+    return reading.places if len(reading.regions) <= MOST_SLOTS else reading.head
+
+
 def labels_file(reading: Reading, grid: Geometry) -> bytes:
     """The regions as compressed NIfTI, a slot each."""
     found = np.zeros(reading.shape, np.uint8)

@@ -67,10 +67,10 @@ async function read(id, name) {
 
 // whatever the server answers becomes the page; a number is shown only with the mask it belongs to
 async function take(table) {
-  const fresh = open.table?.head !== table.head;
+  const fresh = open.table?.labels !== table.labels;
   open.table = table;
   if (fresh) {
-    const buffer = await bytes(`${open.version}/labels/${table.head}.nii.gz`);
+    const buffer = await bytes(`${open.version}/labels/${table.labels}.nii.gz`);
     open.slots = await labelsIn(buffer.slice(0));
     await open.views.labels(buffer, table.rows);
   }
