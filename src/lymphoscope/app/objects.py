@@ -18,12 +18,13 @@ from lymphoscope.core.volume import LesionMask
 from lymphoscope.io.intake import series_slices
 from lymphoscope.io.objects import codes
 from lymphoscope.io.objects.capture import secondary_capture
+from lymphoscope.io.objects.kept import IMAGES_FILE, NAMED_FILE, kept_images, source_again
 from lymphoscope.io.objects.making import Made, Making, tracking_uid
 from lymphoscope.io.objects.parametric import parametric_map
 from lymphoscope.io.objects.pdf import encapsulated_pdf
 from lymphoscope.io.objects.rtstruct import Roi, rtstruct
 from lymphoscope.io.objects.seg import Segment, binary_seg
-from lymphoscope.io.objects.source import source_of
+from lymphoscope.io.objects.source import Source, source_of
 from lymphoscope.io.objects.sr import measurement_report
 
 
@@ -52,7 +53,7 @@ class _Case:
     report: Report
     record: Mapping[str, Any]
     documents: Mapping[str, bytes]
-    settings: RunSettings
+    parametric_map: bool
     made: dict[str, Made] = field(default_factory=dict)
 
     @property
@@ -97,10 +98,38 @@ def dicom_objects(
     if not series:
         return _none("the PET did not come as DICOM: an object needs the images it refers to")
     try:
-        making = _making(source, series, report, record)
+        images = source_of(series_slices(source, series), report.study.pet.geometry)
     except LymphoscopeError as error:
         return Objects(left_out=dict.fromkeys(_MAKERS, error.message))
-    case, left_out = _Case(making, report, record, documents, settings), {}
+    case = _Case(_making(images, record), report, record, documents, settings.parametric_map)
+    made = _made(case)
+    return Objects({**made.files, IMAGES_FILE: kept_images(images)}, made.left_out)
+
+
+def dicom_objects_again(
+    folder: Path, report: Report, record: Mapping[str, Any], documents: Mapping[str, bytes]
+) -> Objects:
+    """Make the objects of a reading from what its case folder keeps of the images; the SUV map stays as it is.
+
+    Args:
+        folder: The case folder.
+        report: The reading's report.
+        record: Its record, tracking UIDs filled in.
+        documents: As for `dicom_objects`.
+    """
+    try:
+        images_kept, named = ((folder / name).read_bytes() for name in (IMAGES_FILE, NAMED_FILE))
+    except OSError:
+        return _none("the case folder keeps nothing of the images that objects refer to")
+    try:
+        images = source_again(images_kept, named, report.study.pet.geometry)
+    except LymphoscopeError as error:
+        return Objects(left_out=dict.fromkeys(_MAKERS, error.message))
+    return _made(_Case(_making(images, record), report, record, documents, parametric_map=False))
+
+
+def _made(case: _Case) -> Objects:
+    left_out = {}
     for name, make in _MAKERS.items():
         try:
             case.made[name] = make(case)
@@ -117,8 +146,7 @@ def _none(why: str) -> Objects:
     return Objects(left_out=dict.fromkeys(_MAKERS, Message("IO-I-NODICOM", why)))
 
 
-def _making(source: Path, series: str, report: Report, record: Mapping[str, Any]) -> Making:
-    images = source_of(series_slices(source, series), report.study.pet.geometry)
+def _making(images: Source, record: Mapping[str, Any]) -> Making:
     drawn = record["segmentation"]
     parameters = (
         f"method {drawn['method']}",
@@ -209,7 +237,7 @@ def _paper(case: _Case) -> Made:
 
 
 def _suv(case: _Case) -> Made:
-    if not case.settings.parametric_map:
+    if not case.parametric_map:
         raise _NotMadeError("it was not asked for")
     return parametric_map(case.making, case.report.study.pet)
 

@@ -36,6 +36,7 @@ CASE_FILES = (
     "mip.dcm",
     "report.dcm",
     "suv.dcm",
+    "images.json",
     "run.json",
 )
 """Names in a case folder; no other is written, and a folder with any other is never replaced."""

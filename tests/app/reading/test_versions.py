@@ -9,7 +9,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import highdicom as hd
 import numpy as np
+import pydicom
 import pytest
 
 from lymphoscope.app.pipeline import run
@@ -17,6 +19,10 @@ from lymphoscope.app.reading import chain
 from lymphoscope.app.reading.case import ReadCase, Version
 from lymphoscope.app.reading.signing import MEANINGS, Signature, draft_record, sign
 from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.units import Unit
+from lymphoscope.io.dicom_write import write_study
+from lymphoscope.io.nifti import read_nifti
+from lymphoscope.io.pet_physics import ScanFacts
 
 
 @pytest.fixture
@@ -151,6 +157,32 @@ def test_signing_locks_and_reopening_makes_a_new_version(case: ReadCase) -> None
     do(later, "remove", regions=[counted(later)[0]])
     assert ReadCase(case.folder).version("v2").now.head == later.now.head
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_signing_makes_the_dicom_objects_again(chest: Any, tmp_path: Path) -> None:
+    pet, ct = chest()
+    write_study(tmp_path / "study", pet, ct, facts=ScanFacts(name="DOE^JANE"))
+    folder = run(tmp_path / "study", tmp_path / "case").folder
+    first = pydicom.dcmread(folder / "seg.dcm")
+    shutil.rmtree(tmp_path / "study")
+    version = ReadCase(folder).new("ann")
+    do(version, "remove", regions=[counted(version)[0]])
+    event = sign(version, signature(version), version.tip)
+    assert {"seg.dcm", "removed.dcm", "rtstruct.dcm", "sr.dcm", "mip.dcm", "report.dcm"} <= set(event["documents"])
+    made = {path.name: pydicom.dcmread(path) for path in (folder / "reading" / "v1").glob("*.dcm")}
+    mask = read_nifti(folder / "reading" / "v1" / "lesions.nii.gz", Unit.LABEL)
+    drawn = hd.seg.segread(folder / "reading" / "v1" / "seg.dcm").get_volume(combine_segments=True)
+    place = np.argwhere(drawn.array > 0) @ drawn.affine[:3, :3].T + drawn.affine[:3, 3]
+    index = np.rint(mask.geometry.to_index(place)).astype(int)
+    assert np.array_equal(drawn.array[drawn.array > 0], mask.array[tuple(index.T)]), "the archive has what was signed"
+    assert len(index) == np.count_nonzero(mask.array)
+    assert [s.SegmentLabel for s in made["seg.dcm"].SegmentSequence] != [s.SegmentLabel for s in first.SegmentSequence]
+    assert {d.StudyInstanceUID for d in made.values()} == {first.StudyInstanceUID}
+    assert {str(d.PatientName) for d in made.values()} == {"DOE^JANE"}
+    assert made["seg.dcm"].SOPInstanceUID != first.SOPInstanceUID
+    paper = made["report.dcm"].EncapsulatedDocument[: made["report.dcm"].EncapsulatedDocumentLength]
+    assert paper == (folder / "reading" / "v1" / "report.pdf").read_bytes()
+    assert b"DOE" not in (folder / "images.json").read_bytes()
 
 
 def test_only_what_is_displayed_is_signed_and_only_by_its_reader(case: ReadCase) -> None:

@@ -55,7 +55,8 @@ def stages_of(reading: Reading, before: Voxels, voxel_ml: float) -> dict[str, fl
     count = dict.fromkeys(range(1, 5), 0)
     for region in reading:
         place = np.searchsorted(before, region.voxels)
-        old = np.count_nonzero(before[place[place < before.size]] == region.voxels[place < before.size])
+        known = place < before.size
+        old = int(np.count_nonzero(before[place[known]] == region.voxels[known]))
         for stage in count:
             if region.counted:
                 count[stage] += region.voxels.size if stage == 4 else old

@@ -11,6 +11,7 @@ import numpy as np
 
 from lymphoscope import __version__
 from lymphoscope.app.again import Kept
+from lymphoscope.app.objects import dicom_objects_again
 from lymphoscope.app.reading.case import READING, Version, now
 from lymphoscope.app.reading.numbers import record_of, report_of
 from lymphoscope.core.errors import LymphoscopeError, Message
@@ -149,7 +150,8 @@ def _documents(
         "report.csv": table(made).encode(),
         **_masks(case.kept, report),
     }
-    return documents | ({"mip.png": pictures.mip.png} if pictures.mip is not None else {})
+    documents |= {"mip.png": pictures.mip.png} if pictures.mip is not None else {}
+    return documents | dict(dicom_objects_again(case.folder, report, made, documents).files)
 
 
 def _masks(kept: Kept, report: Report) -> Mapping[str, bytes]:

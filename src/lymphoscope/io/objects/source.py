@@ -97,12 +97,17 @@ class Source:
 
     def about(self) -> Dataset:
         """A new dataset with patient and study, for an object that is not made from images."""
+        return self.named(self.slices[0])
+
+    @staticmethod
+    def named(dataset: Dataset) -> Dataset:
+        """A new dataset with the patient and the study of another."""
         kept = (*_ALWAYS, *_IF_KNOWN, *_NUMBERS, "StudyInstanceUID", "SpecificCharacterSet", "PatientAge")
         left = ("PositionReferenceIndicator", "Manufacturer", "ManufacturerModelName")
         about = Dataset()
         for keyword in kept:
-            if keyword in self.slices[0] and keyword not in left:
-                setattr(about, keyword, self.slices[0][keyword].value)
+            if keyword in dataset and keyword not in left:
+                setattr(about, keyword, dataset[keyword].value)
         return about
 
 
