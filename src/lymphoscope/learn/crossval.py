@@ -16,7 +16,7 @@ from lymphoscope.learn.build import network_of
 from lymphoscope.learn.checkpoint import load_weights, save_weights
 from lymphoscope.learn.fit import Budget, Machine, Task, fit
 from lymphoscope.learn.parts import made
-from lymphoscope.learn.predict import Member, predict_stage
+from lymphoscope.learn.predict import Member, predict_stage, refined
 from lymphoscope.learn.prepare import Prepared, inputs, load, places, store, truth
 from lymphoscope.learn.run import Run, exported, weights, write_json
 from lymphoscope.learn.torch_engine import by_torch, export
@@ -150,6 +150,8 @@ def _predict_validation(plan: Plan, data: DataSet, run: Run, part: _Part, net: N
             continue
         volumes, _ = volumes_of(plan, data, run, data[case], part.stage)
         predicted = predict_stage(part.stage, [member], volumes)
+        if last:
+            predicted = refined(predicted, plan.recipe.post, volumes)
         for path, image in ((out, predicted.lesion), *(((mask, predicted.labels),) if last else ())):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_nifti(path, image)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.volume import Volume
-from lymphoscope.learn.predict import Member, Predicted, predict_all
+from lymphoscope.learn.predict import Member, Predicted, predict_all, refined
 from lymphoscope.learn.run import Run, exported
 from lymphoscope.recipes.planning import Plan
 from lymphoscope.recipes.spec import Stage
@@ -45,7 +45,7 @@ class Model:
         Raises:
             LymphoscopeError: ``DATA-E-MISSING`` when an image is missing.
         """
-        return predict_all(self.stages, volumes, progress)
+        return refined(predict_all(self.stages, volumes, progress), self.plan.recipe.post, volumes)
 
 
 def open_model(run: Run, folds: Sequence[int] | None = None, engine: str = "openvino") -> Model:

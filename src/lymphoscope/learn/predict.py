@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.units import Unit
@@ -16,7 +17,8 @@ from lymphoscope.image.resample import resample
 from lymphoscope.learn.infer import Predict
 from lymphoscope.learn.parts import made
 from lymphoscope.learn.prepare import inputs
-from lymphoscope.recipes.spec import Learn, Stage
+from lymphoscope.recipes.shelf import RULES
+from lymphoscope.recipes.spec import Learn, Stage, Use
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,30 @@ def predict_all(
         predicted = predict_stage(stage, members, known, progress)
         known[stage.id] = predicted.lesion
     return predicted
+
+
+def refined(predicted: Predicted, post: Sequence[Use], volumes: Mapping[str, Volume]) -> Predicted:
+    """Probabilities after the steps of a recipe that look at them and at the PET once more.
+
+    Args:
+        predicted: Of the last stage.
+        post: The recipe's.
+        volumes: Images by role.
+
+    Raises:
+        LymphoscopeError: ``DATA-E-MISSING`` without a PET.
+    """
+    if not post:
+        return predicted
+    if "pet:suv" not in volumes:
+        raise LymphoscopeError("DATA-E-MISSING", f"{post[0].name} needs the PET", "pet:suv")
+    pet = volumes["pet:suv"]
+    if pet.geometry.difference(predicted.geometry):
+        pet = resample(pet, predicted.geometry)
+    found = predicted.probabilities
+    for step in post:
+        found = RULES[step.name].load()(found, pet.values(Unit.SUV_BW), **step.params)
+    return Predicted(found, predicted.geometry)
 
 
 def on_grid(probabilities: NDArray[np.float32], grid: Geometry, wanted: Geometry) -> Predicted:

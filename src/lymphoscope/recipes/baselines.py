@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lymphoscope.recipes.parts.augments import NNUNET_AUGMENT
 from lymphoscope.recipes.shelf import Recipes
 from lymphoscope.recipes.spec import PET_CT, Learn, Recipe, Stage, Use, use
@@ -27,6 +29,16 @@ def _planes(net: Use, **more: object) -> Learn:
     """Trained on slices, twelve a step."""
     return Learn(net, sampler=_SLICES, batch=12, infer=_SLICEWISE, **more)  # type: ignore[arg-type]
 
+
+_DEEPLAB = Recipe(
+    "b7-deeplabv3",
+    "DeepLabv3 with a low-level decoder",
+    _one(Learn(use("deeplabv3", low=48))),
+    paper="Chen et al., arXiv 1706.05587 (2017); Chen et al., ECCV 2018:833",
+    status="reimplemented",
+    differs=f"{SHARED} In three dimensions, with rates 2, 4 and 6 instead of 6, 12 and 18, since 96 voxels leave 6 "
+    "at stride 16. The branch of the image's mean has no norm. No CRF afterwards.",
+)
 
 BASELINES = Recipes(
     "recipe",
@@ -92,14 +104,18 @@ BASELINES = Recipes(
         "learning rate, momentum not Nesterov's; the coarse way sees means over 3 voxels; no CRF afterwards. Windows "
         "of prediction are those of training (9 voxels instead of 29).",
     ),
-    Recipe(
-        "b7-deeplabv3",
-        "DeepLabv3 with a low-level decoder",
-        _one(Learn(use("deeplabv3", low=48))),
-        paper="Chen et al., arXiv 1706.05587 (2017); Chen et al., ECCV 2018:833",
-        status="reimplemented",
-        differs=f"{SHARED} In three dimensions, with rates 2, 4 and 6 instead of 6, 12 and 18, since 96 voxels leave 6 "
-        "at stride 16. The branch of the image's mean has no norm. No CRF afterwards.",
+    _DEEPLAB,
+    replace(
+        _DEEPLAB,
+        id="b7-deeplabv3-crf",
+        title="DeepLabv3 with a low-level decoder and a mean field",
+        paper=f"{_DEEPLAB.paper}; Krähenbühl and Koltun, NeurIPS 2011",
+        differs=_DEEPLAB.differs.replace(
+            "No CRF afterwards.",
+            "The CRF looks at 5³ voxels of PET alone and weighs agreement by 3 logits, which is ours; the paper of "
+            "version 3 has none.",
+        ),
+        post=(use("mean_field"),),
     ),
     Recipe(
         "b8-nnunet",

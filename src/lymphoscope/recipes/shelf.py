@@ -11,7 +11,8 @@ from lymphoscope.recipes import parts
 from lymphoscope.recipes.spec import Recipe, Use
 
 RULES = Shelf("rule")
-"""Rules by name. Facts: ``params`` (settings and what they mean), ``needs``, ``role`` (``draw`` or ``post``)."""
+"""Rules by name. Facts: ``params`` (settings and what they mean), ``needs``, ``role``: ``draw`` lesions, ``post`` of
+what a rule drew, or ``refine`` probabilities of a network."""
 
 _SEEDS = ("seeds",)
 
@@ -89,6 +90,18 @@ RULES.put(
     needs=(),
     params={"ml": "smallest volume of a region that the rule itself chose, mL"},
 )
+RULES.put(
+    "mean_field",
+    "lymphoscope.image.mean_field:mean_field",
+    role="refine",
+    needs=(),
+    params={
+        "weight": "what a neighbourhood of one class and one SUV adds to the logit of that class",
+        "iterations": "how often all voxels are updated",
+        "sigma": "widths of the Gaussians of distance and SUV: voxels and SUV",
+        "window": "side of the neighbourhood, voxels",
+    },
+)
 
 
 class Recipes(Mapping[str, Recipe]):
@@ -100,7 +113,8 @@ class Recipes(Mapping[str, Recipe]):
 
     Raises:
         KeyError: An id is taken twice.
-        LymphoscopeError: A recipe names something that its shelf does not have, or a setting of it.
+        LymphoscopeError: A recipe names something that its shelf does not have, or a setting of it; or its post is
+            not made for what it gives.
     """
 
     def __init__(self, kind: str, *recipes: Recipe) -> None:
@@ -111,6 +125,10 @@ class Recipes(Mapping[str, Recipe]):
                 raise KeyError(f"{kind} {recipe.id!r} is in the table already")
             for use in recipe.uses:
                 check(use)
+            wanted = "refine" if recipe.learnt else "post"
+            for use in recipe.post:
+                if RULES[use.name].facts["role"] != wanted:
+                    raise LymphoscopeError("USE-E-VALUE", f"recipe {recipe.id}: {use.name} cannot stand in its post")
             for stage in recipe.learnt:
                 parts.check(stage.trained)
             self._recipes[recipe.id] = recipe
