@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lymphoscope.app.reading.acts import OPERATIONS, apply
+from lymphoscope.app.reading.adjudication import disputed
 from lymphoscope.app.reading.numbers import preselected, stages_of
 from lymphoscope.app.reading.scene import Scene
 from lymphoscope.core.errors import LymphoscopeError
@@ -210,3 +211,24 @@ def test_nonsense_is_refused_in_words(scene: Scene, reading: Reading, op: str, w
 def test_every_act_is_tested_here() -> None:
     text = Path(__file__).read_text(encoding="utf-8")
     assert all(f'"{op}"' in text for op in OPERATIONS)
+
+
+def test_two_readings_laid_over_one_another_differ_where_they_differ(scene: Scene, reading: Reading) -> None:
+    cut = runs_of(reading[1].voxels[:7])
+    one = done(scene, done(scene, reading, "erase", runs=cut), "remove", regions=[2])
+    two = done(scene, reading, "paint", runs=[[100, 5]])
+    laid = disputed(one, two, scene.connectivity)
+    doubts = {r.number: r for r in laid if r.doubtful}
+    assert laid[1].counted
+    assert not laid[1].doubtful
+    assert laid[2].action == "doubt-out", "a region that one removed keeps its number"
+    assert sorted(r.voxels.size for r in doubts.values()) == sorted([5, 7, reading[2].voxels.size])
+    assert {r.action for r in doubts.values()} == {"doubt-out"}
+    assert {r.action for r in disputed(two, one, scene.connectivity) if r.doubtful} == {"doubt-in"}
+    settled = done(scene, laid, "restore", regions=list(doubts))
+    counted = np.sort(np.concatenate([r.voxels for r in settled if r.counted]))
+    theirs = np.sort(np.concatenate([r.voxels for r in two if r.counted]))
+    assert np.array_equal(counted, theirs), "all doubts settled one reader's way give that reader's mask"
+    voxels = np.concatenate([r.voxels for r in laid])
+    assert np.unique(voxels).size == voxels.size
+    assert not [r for r in disputed(one, one, scene.connectivity) if r.doubtful]

@@ -123,7 +123,25 @@ def test_two_readers_meet_only_when_both_have_signed(ann: Any, ben: Any, browser
     found = judge.get(f"{judge.case}/compare", params={"a": names[0], "b": names[1]}).json()
     assert (found["a_ml"], round(found["difference_percent"], 9), found["dice"]) == (0.0, -200.0, 0.0)
     assert found["adjudicate"] is (found["b_ml"] >= 10.0)
-    assert judge.begin(purpose="adjudicate", parent=names[1]).endswith("v3")
+    (row,) = judge.get("/api/cases").json()
+    assert row["status"] == ("adjudicate" if found["adjudicate"] else "agreed")
+    assert row["pair"] == names
+    third = judge.begin(purpose="adjudicate", parent=names[0], other=names[1])
+    rows = judge.get(third).json()["rows"]
+    assert {r["word"] for r in rows if r["volume_ml"]} == {"doubtful"}, "one counts nothing, so all is disputed"
+    assert not {"ann", "ben"} & {r["actor"] for r in rows}
+    assert judge.get(one).json()["by"] == "a reader"
+    assert code(judge.get(f"{one}/log")) == (403, "WEB-E-RIGHT")
+    regions = [r["region"] for r in rows]
+    judge.do(third, "doubt", regions=regions, doubtful=False)
+    judge.do(third, "restore", regions=regions)
+    assert judge.sign(third, meaning="I adjudicated these reads").status_code == 200
+    assert judge.get("/api/cases").json()[0]["status"] == "final"
+    assert np.isclose(tmtv(judge.get(third).json()), found["b_ml"])
+    told = judge.get("/api/agreement").json()
+    assert (told["n"], told["within"]) == (1, 0.0 if found["adjudicate"] else 1.0)
+    assert told["cases"][0]["b_ml"] == found["b_ml"]
+    assert code(ben.get("/api/agreement")) == (403, "WEB-E-RIGHT")
 
 
 def test_a_signed_version_stays_and_is_reopened_by_an_admin(ann: Any, browser: Callable[[], Any]) -> None:

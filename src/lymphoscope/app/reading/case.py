@@ -18,6 +18,7 @@ from lymphoscope import __version__
 from lymphoscope.app.again import Kept, read_again
 from lymphoscope.app.measure import Known
 from lymphoscope.app.reading import chain
+from lymphoscope.app.reading.adjudication import disputed
 from lymphoscope.app.reading.history import History
 from lymphoscope.app.reading.numbers import preselected, start_of
 from lymphoscope.app.reading.scene import Scene
@@ -82,6 +83,11 @@ class Version:
     def seen(self) -> set[int]:
         """Regions that were displayed to the reader."""
         return {n for e in self.events if e["kind"] == "seen" for n in e["regions"]}
+
+    @property
+    def folder(self) -> Path:
+        """Where what was signed lies."""
+        return self.case.folder / READING / self.name
 
     def figures(self, reading: Reading) -> dict[str, Any]:
         """Hash, TMTV and number of lesions, for before and after in the log."""
@@ -158,6 +164,11 @@ class ReadCase:
         self.known = Known()
         self._versions: dict[str, Version] = {}
 
+    @staticmethod
+    def signed_volumes(folder: Path, names: list[str]) -> list[float]:
+        """TMTV of signed versions, mL, from their logs alone."""
+        return [float(chain.read(folder / READING / f"{name}.jsonl")[-1]["is"]["tmtv_ml"]) for name in names]
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the case's ``report.json``, which holds the hashes of its masks."""
@@ -211,13 +222,18 @@ class ReadCase:
         begin = events[0]
         if begin["case"] != self.digest:
             raise LymphoscopeError("READ-E-CHANGED", "the case is not the one that this version began from")
-        start = self.version(begin["parent"]).now if begin["parent"] else self.start
+        start = self._begun(begin["parent"], begin.get("other", ""))
         if start.head != begin["is"]["head"]:
             raise LymphoscopeError("READ-E-CHANGED", "the version began from another mask")
         self._versions[name] = Version(self, name, start, events)
         return self._versions[name]
 
-    def new(self, by: str, purpose: str = "read", parent: str = "", reason: str = "") -> Version:
+    def _begun(self, parent: str, other: str) -> Reading:
+        """What a version begins from: the case, a signed version, or two of them laid over one another."""
+        first = self.version(parent).now if parent else self.start
+        return disputed(first, self.version(other).now, self.scene.connectivity) if other else first
+
+    def new(self, by: str, purpose: str = "read", parent: str = "", reason: str = "", other: str = "") -> Version:
         """Begin a version.
 
         Args:
@@ -225,23 +241,28 @@ class ReadCase:
             purpose: ``read``, ``adjudicate`` or ``reopen``.
             parent: Signed version to begin from; the case itself when empty.
             reason: Why, for what is reopened.
+            other: The other reader's signed version, for what is adjudicated.
 
         Raises:
-            LymphoscopeError: ``READ-E-SIGN`` where the parent is not signed, or a reason is wanted and not given.
+            LymphoscopeError: ``READ-E-SIGN`` where a parent is not signed, or a reason or the other reader's version
+                is wanted and not given.
         """
-        if parent and self.version(parent).signature is None:
-            raise LymphoscopeError("READ-E-SIGN", f"version {parent} is not signed", fix="Go on with it.")
+        for name in filter(None, (parent, other)):
+            if self.version(name).signature is None:
+                raise LymphoscopeError("READ-E-SIGN", f"version {name} is not signed", fix="Go on with it.")
         if purpose == "reopen" and not (parent and reason.strip()):
             raise LymphoscopeError("READ-E-SIGN", "a signed version is reopened with a reason", fix="Say why.")
-        start = self.version(parent).now if parent else self.start
+        if (purpose == "adjudicate") != bool(other) or (other and other == parent):
+            raise LymphoscopeError("READ-E-SIGN", "two readers' versions are adjudicated", fix="Name both.")
+        start = self._begun(parent, other)
         with writing():
             (self.folder / READING).mkdir(exist_ok=True)
         numbers = [int(name[1:]) for name in self.names()]
         name = f"v{max(numbers, default=0) + 1}"
         voxel_ml = self.kept.study.pet.geometry.voxel_ml
         figures = {"head": start.head, "tmtv_ml": start.counted_voxels * voxel_ml, "n": sum(r.counted for r in start)}
-        said = {"purpose": purpose, "parent": parent, "reason": reason, "case": self.digest, "is": figures}
-        event = {"kind": "begin", "by": by, "when": now(), "software": __version__, **said}
+        said = {"purpose": purpose, "parent": parent, "other": other, "reason": reason, "case": self.digest}
+        event = {"kind": "begin", "by": by, "when": now(), "software": __version__, "is": figures, **said}
         chain.append(self.log(name), event, chain.BEGINNING)
         return self.version(name)
 

@@ -12,7 +12,7 @@ import numpy as np
 from lymphoscope import __version__
 from lymphoscope.app.again import Kept
 from lymphoscope.app.objects import dicom_objects_again
-from lymphoscope.app.reading.case import READING, Version, now
+from lymphoscope.app.reading.case import Version, now
 from lymphoscope.app.reading.numbers import record_of, report_of
 from lymphoscope.core.errors import LymphoscopeError, Message
 from lymphoscope.core.measure import Report
@@ -71,8 +71,7 @@ def sign(version: Version, signature: Signature, expected: str) -> dict[str, Any
     reading = confirmed(version)
     unseen = [r.number for r in reading if r.counted and not r.read]
     documents = _documents(version, reading, signature, when, unseen)
-    target = version.case.folder / READING / version.name
-    write_case(target, documents, force=True)
+    write_case(version.folder, documents, force=True)
     written = {
         name: hashlib.sha256(gzipped(content) if name.endswith(".gz") else content).hexdigest()
         for name, content in documents.items()

@@ -16,7 +16,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 from sqlalchemy import delete
 
-from lymphoscope.app.web.index import ROLES, Index, LoginSession, User, VersionFact, now
+from lymphoscope.app.web.index import ROLES, Index, VersionFact, now, root
+from lymphoscope.app.web.tables import LoginSession, User
 from lymphoscope.core.errors import LymphoscopeError
 
 LASTS = timedelta(hours=10)
@@ -49,7 +50,9 @@ class Person:
         """Whether a version may be shown: readers do not see one another before both have signed."""
         if version.by == self.login:
             return True
-        own = [v for v in versions if v.by == self.login and v.purpose == "read"]
+        named = {v.name: v for v in versions}
+        first = {v.name: root(v, named) for v in versions}
+        own = [v for v in versions if first[v.name].by == self.login and first[v.name].purpose == "read"]
         if not version.signed or any(not v.signed for v in own):
             return False
         return self.role in ("adjudicator", "admin") or bool(own)

@@ -9,12 +9,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from lymphoscope.app.reading.agreement import compare
-from lymphoscope.app.reading.case import READING
 from lymphoscope.app.reading.history import REDO, UNDO
 from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
 from lymphoscope.app.web.access import Person
 from lymphoscope.app.web.desk import Desk
+from lymphoscope.app.web.index import VersionFact, reads
 from lymphoscope.app.web.pictures import FRAMES, labels_file, labels_key
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.study import ORGANS
@@ -74,6 +73,7 @@ class NewVersion(Sent):
 
     purpose: str = "read"
     parent: str = Field("", max_length=8)
+    other: str = Field("", max_length=8)
     reason: str = Field("", max_length=400)
 
 
@@ -117,13 +117,22 @@ def cases(person: Who, desk: At) -> list[dict[str, Any]]:
         {
             "id": row.id, "folder": row.folder, "status": row.status, "why": row.why, "study": row.study,
             "scanned": row.scanned, "flags": json.loads(row.flags),
-            "versions": [
-                {"name": v["name"], "purpose": v["purpose"], "signed": v["signed"], "mine": v["by"] == person.login}
-                for v in json.loads(row.versions)
-            ],
+            **_versions([VersionFact(**v) for v in json.loads(row.versions)], person),
         }
         for row in desk.index.rows()
     ]  # fmt: skip
+
+
+def _versions(facts: list[VersionFact], person: Person) -> dict[str, Any]:
+    """The versions of a case as a person may know of them, and the two reads that an adjudicator can lay together."""
+    two = reads(facts)[:2]
+    pair = [v.name for v in two] if len(two) == 2 and all(v.signed for v in two) and person.role != "reader" else []
+    told = [
+        {"name": v.name, "purpose": v.purpose, "signed": v.signed, "mine": v.by == person.login,
+         "open": person.may_see(v, facts)}
+        for v in facts
+    ]  # fmt: skip
+    return {"versions": told, "pair": pair}
 
 
 @api.get("/cases/{case}")
@@ -143,6 +152,7 @@ def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
         "threshold": kept.segmentation.threshold,
         "method": kept.segmentation.method,
         "messages": kept.record["messages"],
+        "previous": before.id if (before := desk.index.before(case)) is not None else None,
     }
 
 
@@ -183,10 +193,10 @@ def begin(case: str, sent: NewVersion, person: Who, desk: At) -> dict[str, Any]:
         if own:
             return {"name": own[-1].name}
         _require_purpose(sent, person)
-        if sent.parent:
-            with desk.version(case, sent.parent, person):
+        for parent in filter(None, (sent.parent, sent.other)):
+            with desk.version(case, parent, person):
                 pass
-        version = opened.case.new(person.login, sent.purpose, sent.parent, _text(sent.reason))
+        version = opened.case.new(person.login, sent.purpose, sent.parent, _text(sent.reason), sent.other)
         desk.index.refresh(case)
     return {"name": version.name}
 
@@ -207,7 +217,16 @@ def _text(text: str) -> str:
 def table(case: str, name: str, person: Who, desk: At) -> dict[str, Any]:
     """All regions and numbers of a version, with the head that they belong to."""
     with desk.version(case, name, person) as version:
-        return desk.case(case).table(version)
+        return _for(person, desk.case(case).table(version))
+
+
+def _for(person: Person, table: dict[str, Any]) -> dict[str, Any]:
+    """A table as a person may have it: who reads is named to nobody but an admin and themselves."""
+    by = table["by"]
+    if person.role == "admin" or by == person.login:
+        return {**table, "mine": by == person.login}
+    rows = [{**row, "actor": "a reader" if row["actor"] == by else row["actor"]} for row in table["rows"]]
+    return {**table, "by": "a reader", "mine": False, "rows": rows}
 
 
 @api.get("/cases/{case}/versions/{name}/labels/{key}.nii.gz")
@@ -245,7 +264,7 @@ def do(case: str, name: str, sent: Operation, tip: Tip, person: Who, desk: At) -
     act = {} if sent.op in (UNDO, REDO) else {"op": sent.op, "words": sent.words, "reason": sent.reason}
     with desk.version(case, name, person, writing=True) as version:
         version.do(sent.op, act, person.login, tip, {"id": sent.id, "at": sent.at})
-        return desk.case(case).table(version)
+        return _for(person, desk.case(case).table(version))
 
 
 @api.post("/cases/{case}/versions/{name}/seen")
@@ -255,7 +274,7 @@ def seen(case: str, name: str, sent: Seen, tip: Tip, person: Who, desk: At) -> d
         fresh = sorted(set(sent.regions) & set(version.now.regions) - version.seen)
         if fresh:
             version.write({"kind": "seen", "by": person.login, "regions": fresh}, tip)
-        return desk.case(case).table(version)
+        return _for(person, desk.case(case).table(version))
 
 
 @api.post("/cases/{case}/versions/{name}/sign")
@@ -271,7 +290,11 @@ def signing(case: str, name: str, sent: SignatureSent, tip: Tip, person: Who, de
     with desk.version(case, name, person, writing=True) as version:
         event = sign(version, signature, tip)
         desk.index.refresh(case)
-        return {"signed": event["signed"], "documents": event["documents"], **desk.case(case).table(version)}
+        return {
+            "signed": event["signed"],
+            "documents": event["documents"],
+            **_for(person, desk.case(case).table(version)),
+        }
 
 
 @api.get("/cases/{case}/versions/{name}/files/{file}")
@@ -280,7 +303,7 @@ def document(case: str, name: str, file: str, person: Who, desk: At) -> Response
     with desk.version(case, name, person) as version:
         if file not in CASE_FILES or version.signature is None or file not in version.signature["documents"]:
             raise LymphoscopeError("WEB-E-NOTHERE", "there is no such document of this version")
-        content = (version.case.folder / READING / version.name / file).read_bytes()
+        content = (version.folder / file).read_bytes()
     headers = {"content-disposition": f'attachment; filename="{name}-{file}"'}
     return Response(
         content, media_type=_TYPES.get(file.rsplit(".", 1)[-1], "application/octet-stream"), headers=headers
@@ -291,11 +314,6 @@ def document(case: str, name: str, file: str, person: Who, desk: At) -> Response
 def log(case: str, name: str, person: Who, desk: At) -> list[dict[str, Any]]:
     """Everything that was done to a version; reading it checks every link and every mask."""
     with desk.version(case, name, person) as version:
+        if person.role != "admin" and version.author != person.login:
+            raise LymphoscopeError("WEB-E-RIGHT", "the log names who reads: it is theirs, and an admin's")
         return version.events
-
-
-@api.get("/cases/{case}/compare")
-def comparison(case: str, a: str, b: str, person: Who, desk: At) -> dict[str, Any]:
-    """How two signed versions agree."""
-    with desk.version(case, a, person) as one, desk.version(case, b, person) as two:
-        return compare(one, two)

@@ -8,69 +8,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import re
+import secrets
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import DateTime, String, create_engine, delete, select
+from sqlalchemy import create_engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import Session
 
 from lymphoscope.app.reading import chain
+from lymphoscope.app.reading.agreement import needs_adjudicator
 from lymphoscope.app.reading.case import READING, version_names
+from lymphoscope.app.web.migrations import migrate
+from lymphoscope.app.web.tables import About, CaseRow
 from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.io.objects.kept import whose
 
 INDEX_FILE = ".lymphoscope-index.sqlite"
-SCHEMA = 1
 ROLES = ("reader", "adjudicator", "admin")
 _MOST_CASES = 20_000
 _MOST_JSON = 32 * 2**20
-
-
-class _Table(DeclarativeBase):
-    pass
-
-
-class About(_Table):
-    """Which shape the tables have."""
-
-    __tablename__ = "about"
-    schema: Mapped[int] = mapped_column(primary_key=True)
-
-
-class User(_Table):
-    """Who may log in. Without a password only the one-time link on loopback does."""
-
-    __tablename__ = "users"
-    login: Mapped[str] = mapped_column(String(40), primary_key=True)
-    name: Mapped[str] = mapped_column(String(120))
-    role: Mapped[str] = mapped_column(String(20))
-    password: Mapped[str | None] = mapped_column(String(200))
-
-
-class LoginSession(_Table):
-    """A session; the token itself is kept by the browser alone."""
-
-    __tablename__ = "sessions"
-    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    login: Mapped[str] = mapped_column(String(40))
-    csrf: Mapped[str] = mapped_column(String(64))
-    expires: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-
-
-class CaseRow(_Table):
-    """A case folder. Its id is a hash, so that neither an address nor a log names a folder."""
-
-    __tablename__ = "cases"
-    id: Mapped[str] = mapped_column(String(16), primary_key=True)
-    folder: Mapped[str] = mapped_column(String(4096))
-    status: Mapped[str] = mapped_column(String(20))
-    why: Mapped[str] = mapped_column(String(400), default="")
-    study: Mapped[str] = mapped_column(String(20), default="")
-    scanned: Mapped[str] = mapped_column(String(40), default="")
-    flags: Mapped[str] = mapped_column(String(2000), default="[]")
-    versions: Mapped[str] = mapped_column(String(20_000), default="[]")
 
 
 @dataclass(frozen=True)
@@ -105,18 +65,21 @@ class Index:
 
     def __init__(self, cases: Path, url: str = "") -> None:
         self.cases = cases.resolve()
+        # of the drivers for PostgreSQL the one that the extra brings
+        known = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
         try:
-            self.engine = create_engine(url or f"sqlite:///{self.cases / INDEX_FILE}", pool_pre_ping=True)
-            _Table.metadata.create_all(self.engine)
-            with Session(self.engine) as session:
-                known = session.scalar(select(About.schema))
-                if known is None:
-                    session.add(About(schema=SCHEMA))
-                    session.commit()
+            self.engine = create_engine(known or f"sqlite:///{self.cases / INDEX_FILE}", pool_pre_ping=True)
+            migrate(self.engine)
+            self.salt = self._salt()
         except (SQLAlchemyError, ImportError, OSError):
             raise LymphoscopeError("WEB-E-DATABASE", "the database cannot be opened") from None
-        if known not in (None, SCHEMA):
-            raise LymphoscopeError("WEB-E-DATABASE", f"the database has shape {known}, this version needs {SCHEMA}")
+
+    def _salt(self) -> str:
+        with self.session() as session:
+            about = session.scalars(select(About)).one()
+            about.salt = about.salt or secrets.token_hex(16)
+            session.commit()
+            return about.salt
 
     def session(self) -> Session:
         """A session of the database."""
@@ -128,7 +91,7 @@ class Index:
         Returns:
             Number of cases.
         """
-        rows = [row_of(self.cases, folder) for folder in case_folders(self.cases)]
+        rows = [self._row_of(folder) for folder in case_folders(self.cases)]
         with self.session() as session:
             session.execute(delete(CaseRow))
             session.add_all(rows)
@@ -137,11 +100,24 @@ class Index:
 
     def refresh(self, case_id: str) -> None:
         """Take over what has changed in a case's folder."""
+        self.take(self.cases / self.row(case_id).folder)
+
+    def take(self, folder: Path) -> str:
+        """Take a case folder into the index, or what has changed in it.
+
+        Returns:
+            Its id.
+        """
         with self.session() as session:
-            row = session.get(CaseRow, case_id)
-            if row is not None:
-                session.merge(row_of(self.cases, self.cases / row.folder))
-                session.commit()
+            row = session.merge(self._row_of(folder))
+            session.commit()
+            return row.id
+
+    def _row_of(self, folder: Path) -> CaseRow:
+        row = row_of(self.cases, folder)
+        person = whose(folder)
+        row.patient = hashlib.sha256(f"{self.salt} {person}".encode()).hexdigest()[:32] if person else ""
+        return row
 
     def rows(self) -> list[CaseRow]:
         """All cases, by folder."""
@@ -155,10 +131,20 @@ class Index:
             LymphoscopeError: ``WEB-E-NOTHERE``.
         """
         with self.session() as session:
-            row = session.get(CaseRow, case_id)
+            row = session.get(CaseRow, case_id) if case_id.isalnum() else None
         if row is None:
             raise LymphoscopeError("WEB-E-NOTHERE", "there is no such case")
         return row
+
+    def before(self, case_id: str) -> CaseRow | None:
+        """The same patient's last measured scan before this one, or None."""
+        row = self.row(case_id)
+        same = (CaseRow.patient == row.patient, CaseRow.scanned < row.scanned, CaseRow.study != row.study)
+        readable = CaseRow.status.not_in(("refused", "damaged"))
+        if not row.patient or not row.scanned:
+            return None
+        with self.session() as session:
+            return session.scalars(select(CaseRow).where(*same, readable).order_by(CaseRow.scanned.desc())).first()
 
     def folder(self, case_id: str) -> Path:
         """The folder of a case. It comes from the index, never from a request, and lies under the cases.
@@ -189,7 +175,7 @@ def row_of(cases: Path, folder: Path) -> CaseRow:
     """What the index says of a case folder."""
     relative = folder.relative_to(cases).as_posix()
     row = CaseRow(id=hashlib.sha256(os.fsencode(relative)).hexdigest()[:16], folder=relative, flags="[]", versions="[]")
-    row.study, row.scanned, row.why = "", "", ""
+    row.study, row.scanned, row.why, row.patient = "", "", "", ""
     try:
         if (folder / "report.json").stat().st_size > _MOST_JSON:
             raise ValueError
@@ -200,35 +186,60 @@ def row_of(cases: Path, folder: Path) -> CaseRow:
         row.flags = json.dumps(codes[:20])
         refused = record["status"] == "refused"
         row.why = str(record["refusal"]["code"])[:100] if refused else ""
-        versions = [version_fact(folder, name) for name in version_names(folder)]
+        logs = {name: chain.read(folder / READING / f"{name}.jsonl") for name in version_names(folder)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         row.status, row.why = "damaged", "READ-E-CASE"
         return row
     except LymphoscopeError as error:
         row.status, row.why = "damaged", error.code
         return row
-    row.status = "refused" if refused else status_of(versions)
+    versions = [_fact(name, events) for name, events in logs.items() if events]
+    volumes = {name: float(events[-1]["is"]["tmtv_ml"]) for name, events in logs.items() if _signed(events)}
+    row.status = "refused" if refused else status_of(versions, volumes)
     row.versions = json.dumps([vars(v) for v in versions])
     return row
 
 
-def version_fact(folder: Path, name: str) -> VersionFact:
-    """What a version's log says, for the worklist.
+def _signed(events: Sequence[chain.Event]) -> bool:
+    return bool(events) and events[-1]["kind"] == "sign"
 
-    Raises:
-        LymphoscopeError: ``READ-E-CHANGED``.
+
+def _fact(name: str, events: Sequence[chain.Event]) -> VersionFact:
+    begin = events[0]
+    return VersionFact(name, begin["by"], begin["purpose"], _signed(events), begin["parent"])
+
+
+def reads(versions: list[VersionFact]) -> list[VersionFact]:
+    """The independent reads: of each reader the last version that goes back to one begun from the case."""
+    named = {v.name: v for v in versions}
+    first = {v.name: root(v, named) for v in versions}
+    return list({first[v.name].by: v for v in versions if first[v.name].purpose == "read"}.values())
+
+
+def root(version: VersionFact, named: dict[str, VersionFact]) -> VersionFact:
+    """The version that a chain of reopened ones goes back to."""
+    while version.purpose == "reopen" and version.parent in named:
+        version = named[version.parent]
+    return version
+
+
+def status_of(versions: list[VersionFact], volumes: dict[str, float]) -> str:
+    """Status of a case in the worklist.
+
+    Args:
+        versions: All versions, in order.
+        volumes: TMTV of the signed ones by name, mL; they decide and are not kept.
     """
-    events = chain.read(folder / READING / f"{name}.jsonl")
-    begin = events[0] if events else {}
-    signed = bool(events) and events[-1]["kind"] == "sign"
-    return VersionFact(name, begin.get("by", ""), begin.get("purpose", ""), signed, begin.get("parent", ""))
-
-
-def status_of(versions: list[VersionFact]) -> str:
-    """Status of a case in the worklist."""
     if not versions:
         return "ready"
-    return "reading" if any(not v.signed for v in versions) else "signed"
+    if any(not v.signed for v in versions):
+        return "reading"
+    if versions[-1].purpose == "adjudicate":
+        return "final"
+    two = reads(versions)[:2]
+    if len(two) < 2:
+        return "signed"
+    return "adjudicate" if needs_adjudicator(*(volumes[v.name] for v in two)) else "agreed"
 
 
 def now() -> datetime:

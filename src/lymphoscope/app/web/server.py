@@ -15,11 +15,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import Field
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from lymphoscope.app.failure import trace_without_data
 from lymphoscope.app.web.access import Access, Limit
 from lymphoscope.app.web.api import COOKIE, FOREVER, Sent, api, desk_of
+from lymphoscope.app.web.api_readers import readers
 from lymphoscope.app.web.desk import Desk
 from lymphoscope.app.web.guard import LOG, Guard
 from lymphoscope.app.web.index import Index
@@ -56,11 +58,13 @@ def create_app(index: Index, access: Access, hosts: frozenset[str] = LOOPBACK, s
     app = FastAPI(title="Lymphoscope reading page", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.state.desk, app.state.secure, app.state.limit = Desk(index, access), secure, Limit(900, 30.0)
     app.include_router(api)
+    app.include_router(readers)
     app.add_api_route("/login", login_by_link, methods=["GET"], include_in_schema=False)
     app.add_api_route("/login", login_by_password, methods=["POST"], include_in_schema=False)
     app.add_api_route("/logout", logout, methods=["POST"], include_in_schema=False)
     app.add_api_route("/{name:path}", page_file, methods=["GET"], include_in_schema=False)
     app.add_exception_handler(LymphoscopeError, _known)
+    app.add_exception_handler(SQLAlchemyError, _database)
     app.add_exception_handler(RequestValidationError, _malformed)
     app.add_exception_handler(HTTPException, _foreign)
     app.add_exception_handler(Exception, _unexpected)
@@ -76,6 +80,11 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
     message = error.message
     status = _STATUS.get(error.code, 422)
     return _said(status, message.code, message.what, message.where, message.fix or message.text.rsplit(". ", 1)[-1])
+
+
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    LOG.error("%s", trace_without_data(error))
+    return _said(503, "WEB-E-DATABASE", "the database does not answer; nothing was changed", fix="Try again.")
 
 
 async def _malformed(request: Request, error: Exception) -> JSONResponse:

@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from pydicom import dcmread
@@ -83,6 +84,19 @@ def source_again(images: bytes, named: bytes, geometry: Geometry) -> Source:
     if len(slices) != geometry.shape[0] or slices[0].StudyInstanceUID != person.get("StudyInstanceUID"):
         raise _DAMAGED
     return Source(slices, geometry, acquired)
+
+
+def whose(folder: Path) -> str:
+    """Whose study a case folder holds, as the archive knows it: issuer and number; empty where nothing says it."""
+    try:
+        with lenient_reading(Notes()):
+            person = dcmread(
+                folder / NAMED_FILE, stop_before_pixels=True, specific_tags=["PatientID", "IssuerOfPatientID"]
+            )
+            number = str(person.get("PatientID", "") or "")
+            return f"{person.get('IssuerOfPatientID', '') or ''} {number}".strip() if number else ""
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidDicomError):
+        return ""
 
 
 def _slice(said: Mapping[str, Any], person: Dataset) -> Dataset:
