@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,5 +18,7 @@ class PageHook(BuildHookInterface):  # type: ignore[misc]
         root = Path(self.root)
         if version == "editable" or (root / "src/lymphoscope/app/web/page/vendor/niivue.js").is_file():
             return
+        if shutil.which("npm") is None:
+            raise RuntimeError("building the wheel takes the page's viewer from npm: install Node, or run `make page`")
         for command in (["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], ["npm", "run", "vendor"]):
             subprocess.run(command, cwd=root / "web", check=True)

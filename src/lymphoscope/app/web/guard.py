@@ -14,6 +14,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOG = logging.getLogger("lymphoscope.web")
 MOST_BODY = 4 * 2**20
+MOST_UPLOAD = 4 * 2**30
+UPLOAD = "/api/uploads"
+"""The only path whose body is not held in memory: it counts what comes by itself."""
 _TOO_LARGE = (413, "WEB-E-SIZE", "the request is too large")
 
 _HEADERS = {
@@ -55,9 +58,12 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope)
-        body = None if refusal else await _body(receive)
+        streamed = scope["path"] == UPLOAD
+        body = None if refusal or streamed else await _body(receive)
         if refusal:
             await _say(sending, *refusal)
+        elif streamed:
+            await self.app(scope, receive, sending)
         elif body is None:
             await _say(sending, *_TOO_LARGE)
         else:
@@ -75,7 +81,8 @@ class Guard:
         if origin is not None and origin.decode("latin-1").split("://", 1)[-1].lower() != host.lower():
             return 403, "WEB-E-HOST", "the request comes from a page elsewhere"
         length = headers.get(b"content-length", b"0")
-        if not length.isdigit() or int(length) > MOST_BODY:
+        most = MOST_UPLOAD if scope["path"] == UPLOAD else MOST_BODY
+        if not length.isdigit() or int(length[:20]) > most:
             return _TOO_LARGE
         return None
 

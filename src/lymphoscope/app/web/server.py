@@ -23,8 +23,9 @@ from lymphoscope.app.web.access import Access, Limit
 from lymphoscope.app.web.api import COOKIE, FOREVER, Sent, api, desk_of
 from lymphoscope.app.web.api_readers import readers
 from lymphoscope.app.web.desk import Desk
-from lymphoscope.app.web.guard import LOG, Guard
+from lymphoscope.app.web.guard import LOG, MOST_UPLOAD, Guard
 from lymphoscope.app.web.index import Index
+from lymphoscope.app.web.uploads import Uploads, uploads
 from lymphoscope.core.errors import LymphoscopeError
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
@@ -59,6 +60,8 @@ def create_app(index: Index, access: Access, hosts: frozenset[str] = LOOPBACK, s
     app.state.desk, app.state.secure, app.state.limit = Desk(index, access), secure, Limit(900, 30.0)
     app.include_router(api)
     app.include_router(readers)
+    app.include_router(uploads)
+    app.state.uploads, app.state.most_upload = Uploads(index), MOST_UPLOAD
     app.add_api_route("/login", login_by_link, methods=["GET"], include_in_schema=False)
     app.add_api_route("/login", login_by_password, methods=["POST"], include_in_schema=False)
     app.add_api_route("/logout", logout, methods=["POST"], include_in_schema=False)

@@ -7,6 +7,7 @@ import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from lymphoscope.app.libraries import prepared
 from lymphoscope.app.settings import threads
@@ -39,8 +40,15 @@ class NewUser:
     name: str
 
 
-def serve(cases: Path, door: Door, user: NewUser, rebuild: bool) -> None:
+def serve(cases: Path | None, door: Door, user: NewUser, rebuild: bool, demo: bool = False) -> None:
     """Do what the verb is asked for.
+
+    Args:
+        cases: The folder of cases; for the demonstration it may be none, and is then gone afterwards.
+        door: Where the page is served.
+        user: A user to add.
+        rebuild: Make the index again, and leave.
+        demo: Put the demonstration case there first.
 
     Raises:
         LymphoscopeError: ``USE-E-EXTRA`` without the extra, and those of `lymphoscope.app.web.server.serve`.
@@ -48,11 +56,21 @@ def serve(cases: Path, door: Door, user: NewUser, rebuild: bool) -> None:
     try:
         from lymphoscope.app.web import server  # noqa: PLC0415 - an extra
         from lymphoscope.app.web.access import Access  # noqa: PLC0415
+        from lymphoscope.app.web.demo import with_demonstration  # noqa: PLC0415
         from lymphoscope.app.web.index import Index  # noqa: PLC0415
     except ImportError:
         raise LymphoscopeError(
             "USE-E-EXTRA", "the reading page is not installed", fix="pip install 'lymphoscope[serve]'"
         ) from None
+    if demo and cases is None:
+        with TemporaryDirectory(prefix="lymphoscope-demo-") as place:
+            return serve(Path(place), door, user, rebuild, demo)
+    if cases is None:
+        raise LymphoscopeError("USE-E-VALUE", "the folder of cases is not named", fix="Name it, or use --demo.")
+    if demo:
+        _say("measuring the demonstration case: some ten seconds")
+        with prepared(threads()):
+            with_demonstration(cases)
     if not cases.is_dir():
         raise LymphoscopeError("IO-E-PATH", "the folder of cases is not there")
     if user.login is not None:
