@@ -449,7 +449,7 @@ def compare(
 @app.command()
 def serve(
     context: typer.Context,
-    cases: o.Cases,
+    cases: o.Cases = None,
     host: o.Host = "127.0.0.1",
     port: o.Port = 8765,
     name: o.HostName = "",
@@ -458,6 +458,7 @@ def serve(
     user_name: o.UserName = "",
     database: o.Database = "",
     rebuild_index: o.RebuildIndex = False,
+    demo: o.Demo = False,
     as_json: o.Json = False,
 ) -> None:
     """Serve the reading page: correct the lesions of measured cases, watch the numbers follow, sign.
@@ -467,7 +468,8 @@ def serve(
     with _verb(context):
         from lymphoscope.app.web import verb
 
-        verb.serve(cases, verb.Door(host, port, name, database), verb.NewUser(add_user, role, user_name), rebuild_index)
+        door, user = verb.Door(host, port, name, database), verb.NewUser(add_user, role, user_name)
+        verb.serve(cases, door, user, rebuild_index, demo)
 
 
 dataset_app = typer.Typer(no_args_is_help=True)

@@ -446,8 +446,9 @@ Again = Annotated[bool, typer.Option("--force", help="Make again what is there."
 _DOOR = "Who may come in"
 
 Cases = Annotated[
-    Path, typer.Argument(metavar="CASES", show_default=False, help="The folder that holds the case folders.")
+    Path | None, typer.Argument(metavar="[CASES]", show_default=False, help="The folder that holds the case folders.")
 ]
+Demo = Annotated[bool, typer.Option("--demo", help="Put a public demonstration case there first; needs no CASES.")]
 Host = Annotated[
     str,
     typer.Option(
