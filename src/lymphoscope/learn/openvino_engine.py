@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from lymphoscope.learn.infer import Predict
+from lymphoscope.learn.offline import openvino
 
 
 def by_openvino(path: Path, precision: str = "f32") -> Predict:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import openvino
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.learn.infer import Predict
+from lymphoscope.learn.offline import openvino
 from lymphoscope.learn.openvino_engine import by_openvino
 from lymphoscope.nets.network import Network
 
