@@ -8,6 +8,7 @@ from typing import Any
 
 from lymphoscope.recipes.baselines import BASELINES
 from lymphoscope.recipes.classical import METHODS
+from lymphoscope.recipes.own import OWN
 from lymphoscope.recipes.parts import PARTS, uses
 from lymphoscope.recipes.shelf import RULES, Recipes
 from lymphoscope.recipes.spec import Learn, Recipe, Use, as_record
@@ -46,6 +47,7 @@ class Family:
 FAMILIES = (
     Family("rules", "Delineation by thresholds, votes and gradients; nothing is trained", METHODS),
     Family("baselines", "Networks that every other method is compared with", BASELINES),
+    Family("own", "Networks of ours, made to learn fast on a processor", OWN),
 )
 
 RECIPES = Recipes("recipe", *(recipe for family in FAMILIES for recipe in family.recipes.values()))
