@@ -11,6 +11,7 @@ from typer.main import get_command
 from lymphoscope.app.cli import app
 from lymphoscope.core.codes import CODES
 from lymphoscope.evaluate.catalogue import reference_page as metrics
+from lymphoscope.prognosis.page import reference_page as clinical_scores
 from lymphoscope.quant.catalogue import reference_page as quantities
 from lymphoscope.recipes.page import recipes_page as recipes
 from lymphoscope.recipes.page import reference_page as methods
@@ -30,6 +31,7 @@ FAMILIES = {
     "OUT": "DICOM objects",
     "DATA": "Data sets",
     "EVAL": "Evaluation",
+    "PROG": "Prognosis",
     "DEID": "De-identification",
     "NODE": "The DICOM node",
     "READ": "Reading a case",
@@ -115,6 +117,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/losses-and-augmentation.md": losses_and_augmentation,
     "reference/quantities.md": quantities,
     "reference/metrics.md": metrics,
+    "reference/clinical-scores.md": clinical_scores,
 }
 
 

@@ -156,7 +156,7 @@ def _loaded_after(statement: str) -> set[str]:
     return {name.split(".")[0] for name in done.stdout.split()}
 
 
-HEAVY = {"torch", "SimpleITK", "scipy", "skimage", "pandas", "matplotlib", "pydicom", "typst", "jinja2"}
+HEAVY = {"torch", "SimpleITK", "scipy", "skimage", "pandas", "matplotlib", "lifelines", "pydicom", "typst", "jinja2"}
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:

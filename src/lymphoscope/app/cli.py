@@ -11,6 +11,7 @@ import typer
 
 from lymphoscope.app import options as o
 from lymphoscope.app.cli_networks import networks
+from lymphoscope.app.cli_prognosis import survival
 from lymphoscope.app.leaving import FAILED, REFUSED, leaving_well
 from lymphoscope.app.leaving import verb as _verb
 
@@ -530,3 +531,4 @@ def doctor(context: typer.Context, as_json: o.Json = False) -> None:
 
 
 app.add_typer(networks)
+app.add_typer(survival)

@@ -206,6 +206,32 @@ _CODES = {
     "EVAL-E-GROUP": Code("the table of patients cannot be used", fix="Give a CSV with the columns case and patient."),
     "EVAL-E-SUMMARY": Code("a result to compare cannot be read", fix="Evaluate the predictions again."),
     "EVAL-E-CASES": Code("systems were not evaluated on the same cases", fix="Evaluate all of them on the same cases."),
+    # prognosis
+    "PROG-E-TABLE": Code("the table of patients cannot be used", fix="Give a CSV with a header and a row a patient."),
+    "PROG-E-COLUMN": Code("a column is not there, or does not hold numbers", fix="Name the columns as in the header."),
+    "PROG-E-TIME": Code(
+        "times are not above 0", fix="Time runs from the start to the event or the last contact: correct the rows."
+    ),
+    "PROG-E-EVENT": Code(
+        "events are not coded 0 and 1", fix="Write 1 where it happened, 0 where the patient was censored."
+    ),
+    "PROG-E-MISSING": Code("values are missing", fix="Fill them in, or leave the patients out with --complete-cases."),
+    "PROG-E-PATIENT": Code(
+        "a patient comes twice", fix="Give one row a patient: a second one counts the outcome twice."
+    ),
+    "PROG-E-FIT": Code("a model cannot be fitted"),
+    "PROG-E-SCORE": Code("a value of a clinical score is impossible", fix="Give it in the unit that its column names."),
+    "PROG-E-PARAMETERS": Code(
+        "the parameter file cannot be used", fix="Type it from the paper, with version and name."
+    ),
+    "PROG-W-LEFTOUT": Code("patients were left out", "The result is of the others only."),
+    "PROG-W-EVENTS": Code("fewer than ten events for each variable", "Hazard ratios are likely too far from 1."),
+    "PROG-W-HAZARDS": Code(
+        "hazards are not proportional", "The hazard ratio is a mean over time.", "Look at the curves."
+    ),
+    "PROG-W-NOFIT": Code("a model could not be fitted and is left out", "There are no numbers of it."),
+    "PROG-W-FEW": Code("few patients with the event", "Intervals are wide and tests tell little."),
+    "PROG-W-CUTOFF": Code("a cut-off was chosen on these very patients", "What it shows is too good."),
     # node
     "NODE-E-LISTEN": Code("the node cannot listen at its address", fix="Free the port, or give another in [listen]."),
     "NODE-E-LOCKED": Code("another node has the folder", fix="Stop it, or give another folder in [node]."),

@@ -12,6 +12,9 @@ from scipy.integrate import trapezoid
 
 Floats = NDArray[np.float64]
 
+_ROUNDING = 1e-12
+"""Indices closer than this are equal: 2/3 + 1 and 1 + 2/3 are not always the same number."""
+
 
 @dataclass(frozen=True)
 class Auc:
@@ -111,7 +114,7 @@ class Roc:
     def youden(self) -> tuple[float, float]:
         """Greatest sensitivity + specificity − 1 and its threshold (the strictest of equals)."""
         j = self.sensitivity + self.specificity - 1
-        best = int(np.argmax(j))
+        best = int(np.flatnonzero(j >= j.max() - _ROUNDING)[0])
         return float(j[best]), float(self.thresholds[best])
 
     @property
@@ -133,6 +136,68 @@ def roc(event: ArrayLike, score: ArrayLike) -> Roc | None:
         np.concatenate([[0.0], true / y.sum()]),
         np.concatenate([[1.0], 1 - false / (~y).sum()]),
     )
+
+
+@dataclass(frozen=True)
+class Calls:
+    """Yes or no said of cases, against what happened; calls of several folds add up.
+
+    Attributes:
+        true_positives: Called, and it happened.
+        false_negatives: Not called, but it happened.
+        false_positives: Called, but it did not happen.
+        true_negatives: Not called, and it did not happen.
+    """
+
+    true_positives: int
+    false_negatives: int
+    false_positives: int
+    true_negatives: int
+
+    @classmethod
+    def of(cls, event: ArrayLike, called: ArrayLike) -> Calls:
+        """Count them; both are (n,)."""
+        y, said = np.asarray(event, bool), np.asarray(called, bool)
+        return cls(*(int(n) for n in ((y & said).sum(), (y & ~said).sum(), (~y & said).sum(), (~y & ~said).sum())))
+
+    def __add__(self, other: Calls) -> Calls:
+        """Join the calls of other cases."""
+        return Calls(
+            self.true_positives + other.true_positives, self.false_negatives + other.false_negatives,
+            self.false_positives + other.false_positives, self.true_negatives + other.true_negatives,
+        )  # fmt: skip
+
+    @property
+    def events(self) -> int:
+        """Cases in which it happened."""
+        return self.true_positives + self.false_negatives
+
+    @property
+    def others(self) -> int:
+        """Cases in which it did not."""
+        return self.false_positives + self.true_negatives
+
+    @property
+    def sensitivity(self) -> float | None:
+        """Share of events called; None without events."""
+        return self.true_positives / self.events if self.events else None
+
+    @property
+    def specificity(self) -> float | None:
+        """Share of the others not called; None without any."""
+        return self.true_negatives / self.others if self.others else None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of cases called rightly; None without cases."""
+        total = self.events + self.others
+        return (self.true_positives + self.true_negatives) / total if total else None
+
+    @property
+    def youden(self) -> float | None:
+        """Sensitivity + specificity − 1; None where either is."""
+        both = self.sensitivity, self.specificity
+        return None if both[0] is None or both[1] is None else both[0] + both[1] - 1
 
 
 @dataclass(frozen=True)

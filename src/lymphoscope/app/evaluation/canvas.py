@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -26,12 +27,13 @@ def house_style() -> AbstractContextManager[Any]:
 
 
 class Canvas:
-    """One or more axes side by side, in inches."""
+    """One or more axes side by side, in inches; rows under one another with `heights`, as parts of the whole."""
 
-    def __init__(self, width: float, height: float, columns: int = 1) -> None:
+    def __init__(self, width: float, height: float, columns: int = 1, heights: Sequence[float] = (1.0,)) -> None:
         self._figure = Figure(figsize=(width, height), dpi=_DPI, facecolor="white", layout="constrained")
         self._canvas: Any = FigureCanvasAgg(self._figure)
-        self.axes: list[Axes] = list(np.atleast_1d(np.asarray(self._figure.subplots(1, columns))))
+        made = self._figure.subplots(len(heights), columns, height_ratios=heights)
+        self.axes: list[Axes] = list(np.atleast_1d(np.asarray(made)).ravel())
 
     def png(self) -> bytes:
         """The picture as PNG without metadata."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
@@ -65,12 +65,36 @@ def _cases(record: Mapping[str, Any]) -> Table:
     return Table(f"Every case ({EMPTY_RULE}); all numbers are in cases.csv", ("case", "kind", *heads), rows)
 
 
+@dataclass(frozen=True)
+class Head:
+    """What stands on a page beside its pictures and tables.
+
+    Attributes:
+        title: In capitals.
+        counts: Names and numbers under the title.
+        alerts: What has to be read first.
+        conventions: What the numbers mean.
+        version: Of the software.
+    """
+
+    title: str
+    counts: Sequence[tuple[str, str]]
+    alerts: Sequence[str]
+    conventions: Sequence[str]
+    version: str
+
+
 def _page(
     title: str, counts: Sequence[tuple[str, str]], pictures: Sequence[Picture], tables: Sequence[Table],
     record: Mapping[str, Any],
 ) -> bytes:  # fmt: skip
     patients = int(dict(counts)["patients"])
     alerts = [f"Few patients ({patients}): intervals and tests tell little."] if patients < _FEWEST_PATIENTS else []
+    return sheet(Head(title, counts, alerts, CONVENTIONS, record["version"]), pictures, tables)
+
+
+def sheet(head: Head, pictures: Sequence[Picture], tables: Sequence[Table]) -> bytes:
+    """Render a page of pictures and tables."""
     here, report, batch = (
         files("lymphoscope.app.evaluation"),
         files("lymphoscope.render"),
@@ -82,13 +106,13 @@ def _page(
     )
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     text = environment.from_string(here.joinpath("report.html.j2").read_text(encoding="utf-8")).render(
-        title=title,
-        counts=counts,
-        alerts=alerts,
+        title=head.title,
+        counts=head.counts,
+        alerts=safe(list(head.alerts)),
         pictures=[{"alt": p.alt, "caption": p.caption, "data": base64.b64encode(p.png).decode()} for p in pictures],
         tables=[safe(asdict(table)) for table in tables],
-        conventions=CONVENTIONS,
-        footer=f"{PURPOSE} · lymphoscope {record['version']}",
+        conventions=head.conventions,
+        footer=f"{PURPOSE} · lymphoscope {head.version}",
         css=Markup(css),  # our own files
         css_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode(),
     )

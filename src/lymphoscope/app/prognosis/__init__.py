@@ -1,0 +1,1 @@
+"""From a table of patients to a survival analysis: tables, figures, page."""
