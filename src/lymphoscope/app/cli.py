@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from lymphoscope.app import options as o
+from lymphoscope.app.cli_dataset import data_sets
 from lymphoscope.app.cli_networks import networks
 from lymphoscope.app.cli_prognosis import survival
 from lymphoscope.app.leaving import FAILED, REFUSED, leaving_well
@@ -473,50 +474,6 @@ def serve(
         verb.serve(cases, door, user, rebuild_index, demo)
 
 
-dataset_app = typer.Typer(no_args_is_help=True)
-app.add_typer(dataset_app, name="dataset", help="Make data sets to train on.")
-
-
-@dataset_app.command("build")
-def dataset_build(
-    context: typer.Context,
-    tree: o.Tree,
-    out: o.DatasetOut,
-    crosswalk: o.CrosswalkFolder = None,
-    grid: o.Grid = "pet",
-    register: o.Register = False,
-    segments: o.Segments = None,
-    research_tracer: o.ResearchTracer = False,
-    workers: o.Workers = None,
-    memory_gb: o.MemoryGb = 6.0,
-    scheduler: o.Scheduler = None,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
-    as_json: o.Json = False,
-) -> None:
-    """Make a de-identified data set in nnU-Net's layout of the DICOM studies of a tree.
-
-    A study becomes a case when it has a PET of known SUV, a CT, and one segmentation or contours that belong to the
-    PET. Of every other study it is told why not. Run again, it goes on where it ended and makes nothing twice.
-    """
-    with _verb(context) as manner:
-        from lymphoscope.app import settings
-        from lymphoscope.app.batch import crew, watch
-        from lymphoscope.app.dataset import build, tell
-        from lymphoscope.app.dataset.work import Making
-        from lymphoscope.app.deid.run import Places
-        from lymphoscope.app.libraries import prepared
-
-        wanted = tuple(word.strip() for word in (segments or "").split(",") if word.strip())
-        making = Making(grid, register, wanted, research_tracer)
-        places, hands = Places.of(tree, out, crosswalk), crew.Crew(workers, memory_gb, scheduler)
-        with prepared(settings.threads()), watch.watching(manner) as watcher:
-            outcome = build.build(places, making, hands, watcher)
-        tell.result(outcome, manner)
-    if outcome.failed:
-        sys.exit(FAILED)
-
-
 @app.command()
 def doctor(context: typer.Context, as_json: o.Json = False) -> None:
     """Look at this machine: versions, threads, memory, decoders, optional parts."""
@@ -531,4 +488,5 @@ def doctor(context: typer.Context, as_json: o.Json = False) -> None:
 
 
 app.add_typer(networks)
+app.add_typer(data_sets, name="dataset", help="Make data sets to train on.")
 app.add_typer(survival)

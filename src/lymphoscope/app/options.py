@@ -492,12 +492,3 @@ Database = Annotated[
 RebuildIndex = Annotated[
     bool, typer.Option("--rebuild-index", help="Make the index of the cases again from their folders, and leave.")
 ]
-
-DatasetOut = Annotated[
-    Path,
-    typer.Option("--out", "-o", metavar="FOLDER", help="The data set, by nnU-Net's custom named DatasetNNN_NAME."),
-]
-Grid = Annotated[str, typer.Option("--grid", metavar="pet|ct", help="Whose grid all images come to.")]
-Register = Annotated[
-    bool, typer.Option("--register", help="Register a CT of another frame of reference to the PET, rigidly.")
-]

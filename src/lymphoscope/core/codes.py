@@ -146,6 +146,7 @@ _CODES = {
     "GEO-W-MASKGAPS": Code("slices between contours hold none", "Their volume is not counted."),
     "GEO-W-MASKOVERLAP": Code("segments overlap", "Voxels drawn twice are counted once."),
     "GEO-W-MASKLARGE": Code("the mask covers much of the body", "It may be inverted."),
+    "GEO-W-MASKOUTSIDE": Code("part of the mask lies outside the body", "Mask and PET may not belong together."),
     "FOV-W-CUT": Code("the field of view cuts disease", "TMTV is a lower limit."),
     "FOV-W-PARTIAL": Code("part of the body was not scanned", "Disease beyond is not counted."),
     # segmentation
@@ -184,6 +185,15 @@ _CODES = {
     "DATA-E-TABLE": Code("a table beside the data set is not usable", fix="Correct patients.csv or outcome.csv."),
     "DATA-E-SPLIT": Code("the folds cannot be used", fix="Correct splits_final.json and patients.csv, or remove them."),
     "DATA-E-LABELS": Code("labels of masks and data set disagree", fix="Correct the mask, or labels in dataset.json."),
+    "DATA-E-WHOSE": Code(
+        "nobody can tell whose mask it is", fix="Put it into the folder of its study, and only there."
+    ),
+    "DATA-E-COPY": Code("the same PET is in another case", fix="Leave the study whose mask counts."),
+    "DATA-E-READERS": Code(
+        "two readers disagree", fix="Lay a third reader's mask with the study; see disagreements.csv."
+    ),
+    "DATA-W-ALIKE": Code("two cases look like one examination", "The folds keep them together."),
+    "DATA-I-COPY": Code("the study lies in the tree twice", "It is taken once."),
     # de-identification
     "DEID-E-KEY": Code("the crosswalk cannot be used", fix="Set its mode to 0700, its key's to 0600, or give another."),
     "DEID-E-NOTHING": Code(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,68 @@ _AXIS_WORDS = ("along the body", "front to back", "left to right")
 Mask = NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """How well PET and CT show the same body in the same place.
+
+    Attributes:
+        coverage: Share of the PET's slices that the CT reaches.
+        dice: Overlap of the bodies where there is CT; None where there is too little body to tell.
+        apart_mm: How far the bodies' centres lie apart; None as well.
+        better: In which direction a shift by 20 mm makes them agree better; empty for none.
+    """
+
+    coverage: float
+    dice: float | None = None
+    apart_mm: float | None = None
+    better: str = ""
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """``GEO-W-COVERAGE`` and ``GEO-W-ALIGN`` where a limit is passed.
+
+        Raises:
+            LymphoscopeError: ``GEO-E-ALIGN`` when bodies overlap with a Dice below 0.70.
+        """
+        words = f"the CT covers {100 * self.coverage:.0f} % of the PET along the body"
+        found = () if self.coverage >= LEAST_COVERAGE else (Message("GEO-W-COVERAGE", words),)
+        if self.dice is None or self.apart_mm is None:
+            return found
+        if self.dice < LEAST_DICE:
+            what = f"the bodies of PET and CT overlap with a Dice of {self.dice:.2f} only"
+            raise LymphoscopeError("GEO-E-ALIGN", what)
+        said = [f"their bodies overlap with a Dice of {self.dice:.2f}"] if self.dice < GOOD_DICE else []
+        if self.apart_mm > MOST_SHIFT_MM:
+            said.append(f"their bodies have centres {self.apart_mm:.0f} mm apart")
+        if self.better:
+            said.append(f"they match better when shifted by {TRIED_SHIFT_MM:.0f} mm {self.better}")
+        return (*found, Message("GEO-W-ALIGN", f"PET and CT agree poorly: {'; '.join(said)}")) if said else found
+
+
+def agreement(pet: Volume, ct: Volume) -> Agreement:
+    """Measure how well PET and CT agree.
+
+    Args:
+        pet: PET in SUV.
+        ct: CT in HU, on its own grid or the PET's.
+
+    Raises:
+        LymphoscopeError: ``GEO-E-UNIT``.
+    """
+    pet.values(Unit.SUV_BW)
+    grid = _coarse(pet.geometry)
+    suv = pet.array[tuple(slice(None, None, s) for s in _strides(pet.geometry))]
+    hu = ct_on(ct, grid).array
+    reached = covered(ct.geometry, grid)
+    coverage = float(reached.any(axis=(1, 2)).mean())
+    body, other = pet_body(suv) & reached, ct_body(hu) & reached
+    if min(np.count_nonzero(body), np.count_nonzero(other)) < _FEWEST_VOXELS:
+        return Agreement(coverage)
+    dice = 2 * np.count_nonzero(body & other) / (np.count_nonzero(body) + np.count_nonzero(other))
+    apart = float(np.linalg.norm(_centre(body, grid) - _centre(other, grid)))
+    return Agreement(coverage, float(dice), apart, better_shift(suv, hu, reached, grid.spacing))
+
+
 def check_alignment(pet: Volume, ct: Volume) -> tuple[Message, ...]:
     """Compare PET and CT.
 
@@ -44,28 +107,7 @@ def check_alignment(pet: Volume, ct: Volume) -> tuple[Message, ...]:
     Raises:
         LymphoscopeError: ``GEO-E-ALIGN`` when bodies overlap with a Dice below 0.70, ``GEO-E-UNIT``.
     """
-    pet.values(Unit.SUV_BW)
-    grid = _coarse(pet.geometry)
-    suv = pet.array[tuple(slice(None, None, s) for s in _strides(pet.geometry))]
-    hu = ct_on(ct, grid).array
-    reached = covered(ct.geometry, grid)
-    messages = _coverage(reached)
-    body, other = pet_body(suv) & reached, ct_body(hu) & reached
-    if min(np.count_nonzero(body), np.count_nonzero(other)) < _FEWEST_VOXELS:
-        return messages
-    dice = 2 * np.count_nonzero(body & other) / (np.count_nonzero(body) + np.count_nonzero(other))
-    if dice < LEAST_DICE:
-        raise LymphoscopeError("GEO-E-ALIGN", f"the bodies of PET and CT overlap with a Dice of {dice:.2f} only")
-    said = [f"their bodies overlap with a Dice of {dice:.2f}"] if dice < GOOD_DICE else []
-    apart = float(np.linalg.norm(_centre(body, grid) - _centre(other, grid)))
-    if apart > MOST_SHIFT_MM:
-        said.append(f"their bodies have centres {apart:.0f} mm apart")
-    better = better_shift(suv, hu, reached, grid.spacing)
-    if better:
-        said.append(f"they match better when shifted by {TRIED_SHIFT_MM:.0f} mm {better}")
-    if not said:
-        return messages
-    return (*messages, Message("GEO-W-ALIGN", f"PET and CT agree poorly: {'; '.join(said)}"))
+    return agreement(pet, ct).messages
 
 
 def check_sides(regions: Mapping[str, Array], grid: Geometry) -> tuple[Message, ...]:
@@ -135,14 +177,6 @@ def _information(suv: Array, hu: Array, where: Mask) -> float:
     apart = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     some = joint > 0
     return float((joint[some] * np.log(joint[some] / apart[some])).sum())
-
-
-def _coverage(reached: Mask) -> tuple[Message, ...]:
-    """Share of slices of the PET that the CT reaches."""
-    share = float(reached.any(axis=(1, 2)).mean())
-    if share >= LEAST_COVERAGE:
-        return ()
-    return (Message("GEO-W-COVERAGE", f"the CT covers {100 * share:.0f} % of the PET along the body"),)
 
 
 def _filled(mask: Mask) -> Mask:

@@ -95,6 +95,11 @@ def sort_cases(files: Sequence[Path]) -> tuple[tuple[Path, ...], ...]:
     return tuple(found)
 
 
+def named_as_mask(path: Path) -> bool:
+    """Whether a NIfTI file is a mask by its name."""
+    return _named(path).role == "mask"
+
+
 def _around(given: _Named, named: Sequence[_Named]) -> Layout:
     """The case of a file that the user gave."""
     if given.role == "mask":

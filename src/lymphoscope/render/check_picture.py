@@ -1,16 +1,21 @@
-"""A picture to see at once whether PET, CT and mask of a case belong together.
+"""Pictures of a case: whether PET, CT and mask belong together, and for a data card what its cases look like.
 
-Three planes through the mask where it is largest: CT with the PET over it and the mask's edge, and PET alone.
+Three planes through the mask where it is largest.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
@@ -20,15 +25,49 @@ SUV_WINDOW = 10.0
 HU_WINDOW = (-160.0, 240.0)
 _PLANES = ("axial", "coronal", "sagittal")
 _LEAST_SUV = 1.5
+_RED = np.array([1.0, 0.0, 0.0])
+PANEL, TITLE, DPI = 240, 20, 80
+"""Side of a panel and height of its title, pixels; pixels an inch."""
 
 
-def check_picture(pet: Volume, ct: Volume, inside: NDArray[np.bool_]) -> bytes:
+@dataclass(frozen=True)
+class Row:
+    """What a row of pictures shows.
+
+    Attributes:
+        title: Said above each.
+        ct: CT in grey.
+        pet: PET: in grey, or in colours over the CT.
+        label: The mask in red: ``edge``, ``filled`` or nothing.
+    """
+
+    title: str
+    ct: bool = False
+    pet: bool = False
+    label: str = ""
+
+
+CHECK = (Row("CT and PET", ct=True, pet=True, label="edge"), Row("PET", pet=True, label="edge"))
+"""Rows that show at once whether things belong together."""
+
+CARD = (
+    Row("PET", pet=True),
+    Row("CT", ct=True),
+    Row("PET on CT, label red", ct=True, pet=True, label="filled"),
+    Row("CT, label red", ct=True, label="filled"),
+    Row("PET, label red", pet=True, label="filled"),
+)
+"""Rows of a data card, as LymphAtlas shows its cases."""
+
+
+def check_picture(pet: Volume, ct: Volume, inside: NDArray[np.bool_], rows: Sequence[Row] = CHECK) -> bytes:
     """Draw a case.
 
     Args:
         pet: PET in SUV, (z, y, x).
         ct: CT in HU on the same grid.
         inside: Voxels of the mask on that grid.
+        rows: What is shown.
 
     Returns:
         PNG, the same bytes for the same case.
@@ -36,15 +75,21 @@ def check_picture(pet: Volume, ct: Volume, inside: NDArray[np.bool_]) -> bytes:
     suv, hu = pet.values(Unit.SUV_BW), ct.values(Unit.HU)
     voxel = _through(inside, suv)
     head_last = bool(pet.geometry.affine[2, 0] > 0)
-    figure = Figure(figsize=(9, 6.5), dpi=80, layout="constrained")
+    figure = Figure(figsize=(3 * PANEL / DPI, len(rows) * (PANEL + TITLE) / DPI), dpi=DPI)
     FigureCanvasAgg(figure)
+    whole = np.ones((len(rows) * (PANEL + TITLE), 3 * PANEL, 3))
     for column, plane in enumerate(_PLANES):
-        parts = [_cut(image, column, voxel[column]) for image in (suv, hu, inside)]
-        for row in range(2):
-            axes = figure.add_subplot(2, 3, 3 * row + column + 1)
-            axes.set_axis_off()
-            _paint(axes, parts, row == 0, _ratio(pet.geometry, column), column > 0 and head_last)
-            axes.set_title(f"{plane}, {'CT and PET' if row == 0 else 'PET'}", fontsize=9)
+        upright = column > 0 and head_last
+        parts = [_fitted(_cut(i, column, voxel[column]), upright, pet.geometry, column) for i in (suv, hu, inside)]
+        for number, row in enumerate(rows):
+            painted = _painted(parts[0], parts[1], parts[2] > 0, row)
+            top = number * (PANEL + TITLE) + TITLE + (PANEL - painted.shape[0]) // 2
+            left = column * PANEL + (PANEL - painted.shape[1]) // 2
+            whole[top : top + painted.shape[0], left : left + painted.shape[1]] = painted
+            middle = 1 - (number * (PANEL + TITLE) + TITLE / 2) / whole.shape[0]
+            words = f"{plane}, {row.title}"
+            figure.text((column + 0.5) / 3, middle, words, ha="center", va="center", fontsize=9)
+    figure.figimage(np.rint(255 * whole).astype(np.uint8), zorder=-1)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()
@@ -63,19 +108,26 @@ def _cut(image: NDArray[np.generic], axis: int, place: int) -> NDArray[np.generi
     return np.asarray(np.take(image, place, axis=axis))
 
 
-def _ratio(geometry: Geometry, axis: int) -> float:
-    """Height of a pixel by its width."""
-    down, across = (s for a, s in enumerate(geometry.spacing) if a != axis)
-    return down / across
+def _fitted(cut: NDArray[Any], upright: bool, geometry: Geometry, axis: int) -> NDArray[Any]:
+    """A slice in pixels as large as its panel, not distorted, the head up; each pixel the nearest voxel's."""
+    size = [n * s for n, s in zip(cut.shape, (s for a, s in enumerate(geometry.spacing) if a != axis), strict=True)]
+    rows, columns = (max(1, round(PANEL * length / max(size))) for length in size)
+    down = (np.arange(rows) + 0.5) * cut.shape[0] / rows
+    across = (np.arange(columns) + 0.5) * cut.shape[1] / columns
+    found = np.asarray(cut[np.ix_(down.astype(int), across.astype(int))])
+    return found[::-1] if upright else found
 
 
-def _paint(axes, parts, fused: bool, ratio: float, upright: bool) -> None:  # type: ignore[no-untyped-def]
-    suv, hu, inside = (part[::-1] if upright else part for part in parts)
-    if fused:
-        axes.imshow(hu, cmap="gray", vmin=HU_WINDOW[0], vmax=HU_WINDOW[1], aspect=ratio)
-        hot = np.ma.masked_less(suv, _LEAST_SUV)
-        axes.imshow(hot, cmap="hot", vmin=0, vmax=SUV_WINDOW, alpha=0.5, aspect=ratio)
-    else:
-        axes.imshow(suv, cmap="gray_r", vmin=0, vmax=SUV_WINDOW, aspect=ratio)
-    if inside.any():
-        axes.contour(inside, levels=[0.5], colors="red", linewidths=0.8)
+def _painted(suv: NDArray[Any], hu: NDArray[Any], inside: NDArray[np.bool_], row: Row) -> NDArray[np.float64]:
+    """A panel in red, green and blue, 0 to 1."""
+    uptake = np.clip(suv / SUV_WINDOW, 0, 1)
+    grey = np.clip((hu - HU_WINDOW[0]) / (HU_WINDOW[1] - HU_WINDOW[0]), 0, 1) if row.ct else 1 - uptake
+    colours = np.repeat(np.asarray(grey, dtype=np.float64)[..., None], 3, axis=2)
+    if row.ct and row.pet:
+        hot = suv >= _LEAST_SUV
+        colours[hot] = 0.5 * colours[hot] + 0.5 * colormaps["hot"](uptake[hot])[:, :3]
+    if row.label == "filled":
+        colours[inside] = 0.3 * colours[inside] + 0.7 * _RED
+    elif row.label:
+        colours[inside & ~ndimage.binary_erosion(inside)] = _RED
+    return colours

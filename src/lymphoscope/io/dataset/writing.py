@@ -25,6 +25,7 @@ CHANNEL_NAMES: Mapping[str, str] = {"ct:hu": "CT", "pet:suv": "PET"}
 
 NNUNET_FILES = (
     "dataset.json", "patients.csv", "outcome.csv", "splits_final.json", "imagesTr", "labelsTr", "imagesTs", "labelsTs",
+    "clinical.csv", "versions.json", "CHANGES.md", "README.md", "figures",
 )  # fmt: skip
 """What a data set in nnU-Net's layout may hold at its top."""
 
@@ -93,16 +94,25 @@ def write_nnunet(folder: Path, cases: Iterable[NewCase], about: About, force: bo
             _require_sound(case, about, written)
             _write_case(new, case, about)
             written[case.id.lower()] = NewCase(case.id, {}, None, case.patient, case.outcome, case.held_out)
-        _write_facts(new, list(written.values()), about)
+        write_facts(new, list(written.values()), about)
     return held.folder
+
+
+def require_id(case: str, written: Mapping[str, Any]) -> None:
+    """Refuse an id that is none, or that was written before (in small letters).
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` or ``DATA-E-DUPLICATE``.
+    """
+    if not _CASE_ID.fullmatch(case):
+        raise LymphoscopeError("USE-E-VALUE", f"{case!r} is no case id: letters, digits, dots, dashes, underscores")
+    if case.lower() in written:
+        raise LymphoscopeError("DATA-E-DUPLICATE", "two cases have the same id", f"case {case}")
 
 
 def _require_sound(case: NewCase, about: About, written: Mapping[str, NewCase]) -> None:
     where = f"case {case.id}"
-    if not _CASE_ID.fullmatch(case.id):
-        raise LymphoscopeError("USE-E-VALUE", f"{case.id!r} is no case id: letters, digits, dots, dashes, underscores")
-    if case.id.lower() in written:
-        raise LymphoscopeError("DATA-E-DUPLICATE", "two cases have the same id", where)
+    require_id(case.id, written)
     for role in about.channels:
         if role not in case.volumes:
             raise LymphoscopeError("DATA-E-MISSING", f"there is no image {role}", where)
@@ -137,7 +147,12 @@ def _write_image(path: Path, image: Volume) -> None:
         path.write_bytes(gzipped(to_nifti_bytes(image)))
 
 
-def _write_facts(new: Path, cases: Sequence[NewCase], about: About) -> None:
+def write_facts(new: Path, cases: Sequence[NewCase], about: About) -> None:
+    """Write dataset.json and the tables of cases, whose images are not looked at.
+
+    Raises:
+        LymphoscopeError: ``DATA-E-EMPTY`` without a case to train on, ``IO-E-WRITE``.
+    """
     training = sum(not case.held_out for case in cases)
     if not training:
         raise LymphoscopeError("DATA-E-EMPTY", "there is no case to train on")

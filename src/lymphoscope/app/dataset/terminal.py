@@ -6,7 +6,8 @@ from rich.markup import escape
 
 from lymphoscope.app import show
 from lymphoscope.app.batch.work import FAILED, REFUSED
-from lymphoscope.app.dataset.build import PAGE, BuildOutcome
+from lymphoscope.app.dataset.build import BuildOutcome
+from lymphoscope.app.dataset.telling import PAGE
 from lymphoscope.app.deid.work import DONE
 from lymphoscope.core.codes import CODES
 from lymphoscope.core.errors import Message
@@ -27,4 +28,8 @@ def result(outcome: BuildOutcome, manner: show.Manner) -> None:
         for code, count in summary["codes"].items():
             style = show.STYLE[Message(code, "").severity]
             console.print(f"  {count} × [{style}]{code}[/] {CODES[code].means}", soft_wrap=True)
+        for made in summary["data_sets"]:
+            news = ", ".join(f"{made[word]} {word}" for word in ("added", "changed", "removed") if made[word])
+            words = f"{made['name']}: version {made['version']}, {made['cases']} cases ({news or 'nothing new'})"
+            console.print(escape(words), soft_wrap=True)
     console.print(escape(str(outcome.work / PAGE)), soft_wrap=True)

@@ -1,0 +1,57 @@
+"""The verbs of data sets."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from lymphoscope.app import options as o
+from lymphoscope.app.dataset import options as of_data
+from lymphoscope.app.leaving import FAILED
+from lymphoscope.app.leaving import verb as _verb
+
+data_sets = typer.Typer(no_args_is_help=True)
+
+
+@data_sets.command("build")
+def dataset_build(
+    context: typer.Context,
+    tree: o.Tree,
+    out: of_data.DatasetOut,
+    crosswalk: o.CrosswalkFolder = None,
+    grid: of_data.Grid = "pet",
+    register: of_data.Register = False,
+    segments: o.Segments = None,
+    readers: of_data.Readers = "",
+    table: of_data.PatientTable = None,
+    research_tracer: o.ResearchTracer = False,
+    workers: o.Workers = None,
+    memory_gb: o.MemoryGb = 6.0,
+    scheduler: o.Scheduler = None,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Make a de-identified data set in nnU-Net's layout of the DICOM studies of a tree.
+
+    A study becomes a case when it has a PET of known SUV, a CT, and one segmentation or contours that belong to the
+    PET. Of every other study it is told why not. Run again, it goes on where it ended and makes nothing twice.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import settings
+        from lymphoscope.app.batch import crew, watch
+        from lymphoscope.app.dataset import build, terminal
+        from lymphoscope.app.dataset.making import Making
+        from lymphoscope.app.dataset.masks import Wanted
+        from lymphoscope.app.deid.run import Places
+        from lymphoscope.app.libraries import prepared
+
+        wanted = tuple(word.strip() for word in (segments or "").split(",") if word.strip())
+        wish = build.Wish(Making(grid, register, Wanted(wanted, readers), research_tracer), table)
+        places, hands = Places.of(tree, out, crosswalk), crew.Crew(workers, memory_gb, scheduler)
+        with prepared(settings.threads()), watch.watching(manner) as watcher:
+            outcome = build.build(places, wish, hands, watcher)
+        terminal.result(outcome, manner)
+    if outcome.failed:
+        sys.exit(FAILED)

@@ -1,0 +1,157 @@
+"""The data card of a data set: what is in it, how it is spread over the folds, how it was made, three of its cases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from lymphoscope.app.dataset.folds import FOLDS
+from lymphoscope.app.dataset.making import CT_FILE, LABELS_FILE, LESION_ML, PET_FILE
+from lymphoscope.app.dataset.members import Member
+from lymphoscope.core.units import Unit
+from lymphoscope.io.nifti import read_nifti
+from lymphoscope.render.check_picture import CARD, check_picture
+
+_QUALITY = (
+    ("body_dice", "overlap of the bodies of PET and CT (Dice)", "{:.2f}"),
+    ("apart_mm", "distance between their centres, mm", "{:.1f}"),
+    ("coverage", "share of the PET that the CT covers", "{:.2f}"),
+    ("liver_suv", "liver SUVmean", "{:.2f}"),
+    ("mask_ml", "tumour volume, mL", "{:.1f}"),
+    ("lesions", "lesions a case", "{:.0f}"),
+    ("suvmax", "SUVmax in the mask", "{:.1f}"),
+)
+
+
+def card(name: str, version: int, members: Sequence[Member], by_patient: Mapping[str, int]) -> str:
+    """The card as Markdown.
+
+    Args:
+        name: Name of the data set.
+        version: Its version.
+        members: Its cases.
+        by_patient: Fold of each patient; empty where there are none.
+    """
+    patients = {member.patient: member for member in members}
+    lines = [
+        f"# {name}",
+        "",
+        f"Version {version}: {len(members)} FDG PET/CT examinations of {len(patients)} patients with lesion masks,",
+        "de-identified. Changes are in [CHANGES.md](CHANGES.md).",
+        "",
+        "| what | cases | median | from | to |",
+        "|---|---|---|---|---|",
+        *_spread(members),
+        "",
+        f"Patients by sex: {_counted(m.row[1] for m in patients.values())}.",
+        f"Patients by age: {_counted(_decade(m.row[2]) for m in patients.values())}.",
+        "",
+        "## Balance",
+        "",
+        *_balance(members, by_patient),
+        "",
+        "## How it was made",
+        "",
+        *_made(members),
+        "",
+        "## Pictures",
+        "",
+    ]
+    for words, member in _examples(members):
+        lines += [f"![The case {words}: {member.case}](figures/{member.case}.png)", ""]
+    return "\n".join(lines)
+
+
+def figures(members: Sequence[Member], folder: Path) -> dict[str, bytes]:
+    """Pictures of the smallest, the median and the largest case, by name below the data set.
+
+    Args:
+        members: The cases.
+        folder: Where their files are.
+    """
+    drawn = {}
+    for _, member in _examples(members):
+        place = folder / member.case
+        pet, ct = read_nifti(place / PET_FILE, Unit.SUV_BW), read_nifti(place / CT_FILE, Unit.HU)
+        inside = read_nifti(place / LABELS_FILE, Unit.LABEL).array > 0
+        drawn[f"figures/{member.case}.png"] = check_picture(pet, ct, inside, CARD)
+    return drawn
+
+
+def _examples(members: Sequence[Member]) -> list[tuple[str, Member]]:
+    """Cases by tumour volume, each once."""
+    ranked = sorted(members, key=lambda m: (m.facts["quality"]["mask_ml"], m.case))
+    chosen = {
+        "of the largest tumour volume": ranked[-1],
+        "of the smallest": ranked[0],
+        "of the median": ranked[(len(ranked) - 1) // 2],
+    }
+    return [(words, m) for n, (words, m) in enumerate(chosen.items()) if m not in list(chosen.values())[:n]]
+
+
+def _spread(members: Sequence[Member]) -> list[str]:
+    lines = []
+    for key, words, form in _QUALITY:
+        values = [v for m in members if (v := m.facts["quality"][key]) is not None]
+        if values:
+            shown = " | ".join(form.format(f(values)) for f in (median, min, max))
+            lines.append(f"| {words} | {len(values)} | {shown} |")
+    return lines
+
+
+def _balance(members: Sequence[Member], by_patient: Mapping[str, int]) -> list[str]:
+    """Patients, cases, diagnoses and lesion sizes by fold."""
+    if not by_patient:
+        return [f"There are no folds: it takes at least {FOLDS} patients."]
+    low, middle, high = (f"{border:g}" for border in LESION_ML)
+    sizes = (f"lesions below {low} mL", f"{low}–{middle} mL", f"{middle}–{high} mL", f"from {high} mL")
+    folds = [[m for m in members if by_patient[m.patient] == n] for n in range(FOLDS)]
+    rows: dict[str, list[int]] = {
+        "patients": [len({m.patient for m in fold}) for fold in folds],
+        "cases": [len(fold) for fold in folds],
+    }
+    for diagnosis in sorted({m.diagnosis for m in members}):
+        words = f"cases: {diagnosis or 'no diagnosis given'}".replace("|", "/")
+        rows[words] = [sum(m.diagnosis == diagnosis for m in fold) for fold in folds]
+    for n, words in enumerate(sizes):
+        rows[words] = [sum(m.facts["lesion_classes"][n] for m in fold) for fold in folds]
+    head = ["| | " + " | ".join(f"fold {n}" for n in range(FOLDS)) + " | all |", "|---" * (FOLDS + 2) + "|"]
+    body = [f"| {words} | {' | '.join(map(str, counts))} | {sum(counts)} |" for words, counts in rows.items()]
+    return head + body
+
+
+def _made(members: Sequence[Member]) -> list[str]:
+    grids: Counter[str] = Counter(m.facts["making"]["grid"] for m in members)
+    moved = [m.facts["registration"]["shift_mm"] for m in members if m.facts["registration"]]
+    read = [m.facts["readers"] for m in members if m.facts["readers"]]
+    codes: Counter[str] = Counter(code for m in members for code in m.facts["warnings"])
+    whose = " and the ".join(grid.upper() for grid in sorted(grids))
+    lines = [
+        f"- Images and masks are on the grid of the {whose}; each was interpolated once at most.",
+        "- CT in HU, PET in SUV (body weight), both as they were scanned: neither normalised nor smoothed.",
+        f"- The CT was registered to the PET in {len(moved)} cases"
+        + (f", by up to {max(moved):.1f} mm." if moved else "."),
+        f"- The mask is of several readers in {len(read)} cases.",
+        "- Dates are moved by a number of days that is the patient's own; ages from 90 on are given as 90.",
+        "- A patient has all cases in one fold. Folds stay when cases are added.",
+    ]
+    lines += [f"- {count} cases with the warning {code}" for code, count in sorted(codes.items())]
+    return lines
+
+
+def _counted(words: Any) -> str:
+    counts = Counter(word or "unknown" for word in words)
+    return ", ".join(f"{word} {count}" for word, count in sorted(counts.items()))
+
+
+def _decade(age: str) -> str:
+    return (
+        f"{10 * (int(age) // 10)}–{10 * (int(age) // 10) + 9}"
+        if age and int(age) < 90
+        else "90 and more"
+        if age
+        else ""
+    )

@@ -1,0 +1,81 @@
+"""Whether two PETs may be of one examination, whatever their identifiers, grids, units or cropping of air say.
+
+The body's own box is cut into cells; the logarithm of their mean uptake, standardised, is the likeness of a PET. The
+same examination exported twice, resampled, rounded or with another weight has nearly the same one; another patient has not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lymphoscope.core.units import Unit
+from lymphoscope.core.volume import Volume
+from lymphoscope.image.alignment import pet_body
+from lymphoscope.image.crop import bounding_box
+
+CELLS = (24, 12, 12)
+"""Cells along (foot–head, front–back, right–left)."""
+
+ALIKE = 0.95
+"""Correlation from which two PETs are taken to be of one examination. Of 36 real crops of limbs the two most alike have
+0.89; one against itself resampled to voxels half as long again, scaled and rounded to 0.1 has 0.96 at least."""
+
+_FLOOR_SUV = 0.1
+_STEPS = 100
+
+
+def likeness(pet: Volume) -> NDArray[np.int16]:
+    """What a PET looks like from afar.
+
+    Args:
+        pet: PET in SUV, (z, y, x).
+
+    Returns:
+        One number a cell, (24 · 12 · 12,), of mean 0 and standard deviation 100; all 0 where there is no body.
+    """
+    suv = _in_patient_order(pet)
+    box = bounding_box(pet_body(suv))
+    if box is None:
+        return np.zeros(int(np.prod(CELLS)), dtype=np.int16)
+    cut = np.clip(suv[box], 0, None)
+    for axis, cells in enumerate(CELLS):
+        cut = _cells(cut, axis, cells)
+    level = np.log(cut + _FLOOR_SUV * float(cut.mean())).ravel()
+    spread = float(level.std()) or 1.0
+    return np.asarray(np.rint(_STEPS * (level - level.mean()) / spread), dtype=np.int16)
+
+
+def correlations(likenesses: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Correlation of every PET with every other, (n, n), of likenesses (n, cells); 0 for those without a body."""
+    rows = likenesses.astype(np.float64)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return np.asarray(rows @ rows.T)
+
+
+def _in_patient_order(pet: Volume) -> NDArray[np.float32]:
+    """Values with the axes in the order and the directions of the patient: (up, to the back, to the left)."""
+    suv = pet.values(Unit.SUV_BW)
+    direction = pet.geometry.direction
+    order, left = [], [0, 1, 2]
+    for world in (2, 1, 0):
+        axis = max(left, key=lambda a: abs(direction[world, a]))
+        left.remove(axis)
+        order.append(axis)
+    turned = np.transpose(suv, order)
+    backward = tuple(
+        n for n, (world, axis) in enumerate(zip((2, 1, 0), order, strict=True)) if direction[world, axis] < 0
+    )
+    return np.asarray(np.flip(turned, backward), dtype=np.float32)
+
+
+def _cells(array: NDArray[np.float32], axis: int, cells: int) -> NDArray[np.float32]:
+    """Means of equal parts along an axis; a voxel on an edge counts for both sides by its shares."""
+    size = array.shape[axis]
+    sums = np.concatenate([np.zeros_like(array.take([0], axis)), np.cumsum(array, axis, dtype=np.float64)], axis)
+    edges = np.linspace(0, size, cells + 1)
+    whole = np.minimum(edges.astype(int), size - 1)
+    share = (edges - whole).reshape([-1 if a == axis else 1 for a in range(array.ndim)])
+    at = sums.take(whole, axis) * (1 - share) + sums.take(whole + 1, axis) * share
+    return np.asarray(np.diff(at, axis=axis) * (cells / size), dtype=np.float32)

@@ -1,0 +1,131 @@
+"""Masks as NIfTI, studies in zips, several readers: where the parts of a case may lie, and what nobody can decide."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+
+from lymphoscope.app.batch.crew import Crew
+from lymphoscope.app.dataset.build import BuildOutcome, Wish, build
+from lymphoscope.app.dataset.making import Making
+from lymphoscope.app.dataset.masks import Wanted
+from lymphoscope.app.deid.run import Places
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.io.dataset.opening import open_dataset
+from lymphoscope.io.masks import read_mask
+
+ALONE = Crew(workers=0)
+
+
+def zipped(folder: Path, file: Path) -> None:
+    with ZipFile(file, "w") as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, str(path.relative_to(folder.parent)))
+
+
+def left_out(places: Places) -> dict[str, set[str]]:
+    """Codes by first part of the path within the tree."""
+    told: dict[str, set[str]] = {}
+    with (places.crosswalk / "studies-left-out.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            told.setdefault(Path(row["source"]).relative_to(places.tree).parts[0], set()).add(row["code"])
+    return told
+
+
+def test_nifti_masks_and_zips(hospital: Any, files: Callable[[Path], dict[str, bytes]], tmp_path: Path) -> None:
+    tree, aside = tmp_path / "tree", tmp_path / "aside"
+    hospital.write(tree / "painted", 1, mask=False)
+    painted = hospital.paint(tree / "painted" / "nifti" / "zaphod_mask.nii.gz")
+    hospital.write(aside / "packed", 2, mask=False)
+    hospital.paint(aside / "packed" / "lesion_seg.nii.gz")
+    zipped(aside / "packed", tree / "packed.zip")
+    hospital.write(tree / "plain", 3)
+    zipped(tree / "plain", tree / "copy.zip")
+    (tree / "broken.zip").write_bytes(b"PK\x03\x04 beeblebrox")
+    hospital.write(tree / "two" / "a", 4, mask=False)
+    hospital.write(tree / "two" / "b", 5, mask=False)
+    hospital.paint(tree / "two" / "mask.nii.gz")
+    places = Places.of(tree, tmp_path / "Dataset501_X", None)
+    outcome = build(places, crew=ALONE)
+    assert outcome.summary["done"] == 3
+    assert left_out(places) == {
+        "copy.zip": {"DATA-I-COPY"},
+        "broken.zip": {"IO-E-ARCHIVE"},
+        "two": {"DATA-E-MISSING", "DATA-E-WHOSE"},
+    }
+    masks = [read_mask(case.mask).foreground for case in open_dataset(places.out).cases]
+    assert sorted(int(mask.sum()) for mask in masks) == [36, 36, 36]
+    assert sum(np.array_equal(mask, painted) for mask in masks) == 2, "the zip and the folder"
+    before = files(places.out)
+    assert build(places, crew=ALONE).summary["done_now"] == 0
+    assert files(places.out) == before
+
+
+def test_a_mask_that_changed_makes_its_case_again(hospital: Any, tmp_path: Path) -> None:
+    hospital.write(tmp_path / "tree", 1, mask=False)
+    hospital.paint(tmp_path / "tree" / "mask.nii.gz")
+    places = Places.of(tmp_path / "tree", tmp_path / "Dataset501_X", None)
+    build(places, crew=ALONE)
+    (tmp_path / "tree" / "mask.nii.gz").unlink()
+    hospital.draw(tmp_path / "tree")
+    outcome = build(places, crew=ALONE)
+    assert (outcome.summary["done_now"], outcome.summary["data_sets"][0]["changed"]) == (1, 1)
+    versions = json.loads((places.out / "versions.json").read_text())["versions"]
+    assert [(v["version"], len(v["added"]), len(v["changed"])) for v in versions] == [(1, 1, 0), (2, 0, 1)]
+
+
+def read_by(readers: str, places: Places) -> BuildOutcome:
+    return build(places, Wish(Making(masks=Wanted(readers=readers))), ALONE)
+
+
+WIDER = ((52.0, 84.0), (92.0, 84.0), (92.0, 108.0), (52.0, 108.0))
+ELSEWHERE = ((100.0, 84.0), (132.0, 84.0), (132.0, 108.0), (100.0, 108.0))
+
+
+def test_readers_agree_or_a_third_is_asked(hospital: Any, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    hospital.write(tree / "agree", 1)
+    hospital.draw(tree / "agree", WIDER, number=2)  # 5 × 3 voxels instead of 4 × 3: Dice 8/9
+    hospital.write(tree / "disagree", 2)
+    hospital.draw(tree / "disagree", ELSEWHERE, number=2)
+    places = Places.of(tree, tmp_path / "Dataset501_X", None)
+    outcome = read_by("majority", places)
+    assert (outcome.summary["done"], outcome.summary["refused"]) == (1, 1)
+    assert left_out(places) == {"disagree": {"DATA-E-READERS"}}
+    (case,) = open_dataset(places.out).cases
+    assert int(read_mask(case.mask).foreground.sum()) == 36, "of two readers what both drew"
+    with (outcome.work / "disagreements.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    ml = 36 * 0.512
+    assert [(float(r["reader_1_ml"]), float(r["reader_2_ml"]), float(r["dice"])) for r in rows] == [
+        (pytest.approx(ml, abs=0.01), 0, 0),
+        (0, pytest.approx(ml, abs=0.01), 0),
+    ]
+    assert [float(c) for c in rows[1]["centre_lps_mm"].split()] == pytest.approx([116, 96, 96])
+    assert "Waiting for a third reader" in (outcome.work / "check.html").read_text()
+
+    hospital.draw(tree / "disagree", WIDER, number=3)
+    for how, voxels in (("majority", {36}), ("staple", {36, 45})):
+        again = read_by(how, places)
+        assert (again.summary["done"], again.summary["refused"]) == (2, 0)
+        found = {int(read_mask(case.mask).foreground.sum()) for case in open_dataset(places.out).cases}
+        assert found <= voxels and 36 in found
+        assert (again.work / "disagreements.csv").read_text().count("\n") == 1
+
+
+def test_words_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(LymphoscopeError, match="USE-E-NAME"):
+        Wanted(readers="vote")
+    with pytest.raises(LymphoscopeError, match="DATA-E-EMPTY"):
+        (tmp_path / "tree").mkdir()
+        build(Places.of(tmp_path / "tree", tmp_path / "Dataset501_X", None), crew=ALONE)
+    shutil.rmtree(tmp_path / "tree")
