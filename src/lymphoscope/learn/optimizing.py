@@ -16,7 +16,7 @@ Rate = Callable[[float], float]
 
 def adamw(rate: float = 1e-3, decay: float = 1e-5) -> MakeOptimizer:
     """AdamW. Reference: Loshchilov and Hutter, ICLR 2019."""
-    return lambda weights: AdamW(weights, lr=rate, weight_decay=decay)
+    return lambda weights: AdamW(weights, lr=rate, weight_decay=decay, fused=True)
 
 
 def sgd(rate: float = 1e-2, decay: float = 3e-5, momentum: float = 0.99) -> MakeOptimizer:

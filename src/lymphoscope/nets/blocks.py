@@ -14,12 +14,13 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.nets.norms import INSTANCE
 
 Axes = int | Sequence[int]
 """One number for every axis, or one for each: (z, y, x)."""
 
 NORMS: dict[str, Any] = {
-    "instance": ("instance", {"affine": True}),
+    "instance": (INSTANCE, {"affine": True}),
     "batch": "batch",
     "group": ("group", {"num_groups": 8}),
     "none": None,

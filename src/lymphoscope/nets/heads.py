@@ -14,7 +14,7 @@ from lymphoscope.nets.network import Head, Outputs
 
 
 class Segment(Head):
-    """A class for every voxel: a 1×1 convolution at each chosen level.
+    """A class for every voxel: one convolution at each chosen level.
 
     Outputs ``logits``: those of each level in the order asked for. The first is enlarged to full size where its level
     is coarser; the others stay on their own grids.
@@ -25,14 +25,21 @@ class Segment(Head):
         classes: Classes, background included.
         levels: Levels that speak, the one that is predicted first.
         average: Predict the mean of all levels instead of the first.
+        kernel: Side of the convolution.
     """
 
     def __init__(
-        self, widths: Sequence[int], dims: int, classes: int, levels: Sequence[int] = (0,), average: bool = False
+        self,
+        widths: Sequence[int],
+        dims: int,
+        classes: int,
+        levels: Sequence[int] = (0,),
+        average: bool = False,
+        kernel: int = 1,
     ) -> None:
         super().__init__()
         self.levels, self.average, self.dims = tuple(levels), average, dims
-        self.scores = nn.ModuleList(Style(dims).plain(widths[level], classes) for level in self.levels)
+        self.scores = nn.ModuleList(Style(dims).plain(widths[level], classes, kernel) for level in self.levels)
 
     def forward(self, features: Sequence[Tensor], size: Sequence[int]) -> dict[str, Any]:
         """Logits of each level."""

@@ -72,6 +72,14 @@ def unet(channels: int, dims: int = 3, **settings: Any) -> Backbone:
     return network
 
 
+def unet_encoder(channels: int, dims: int = 3, **settings: Any) -> Backbone:
+    """The way down of a U-Net alone, for what is told of a whole image; settings of the way up have no effect."""
+    plan = UNetSettings(**settings)
+    encoder = UNetEncoder(channels, Style(dims, plan.norm, plan.act, plan.bias, plan.batch), plan)
+    he(encoder, slope=0.01 if plan.act == "leaky_relu" else 0.0)
+    return encoder
+
+
 class UNetEncoder(Backbone):
     """The way down: convolutions at each level, halved between them.
 

@@ -15,7 +15,7 @@ OWN = Recipes(
                 "lesions",
                 PET_CT,
                 learn=Learn(
-                    use("unet", widths=(8, 32, 96, 192), up="linear", act="leaky_relu"),
+                    use("unet", widths=(8, 32, 64, 128), act="leaky_relu"),
                     supervision=use("supervised", average=0.99),
                     sampler=use("patches", size=(56, 32, 32), positive=0.5),
                     scale=use("compressed", hu=(-100.0, 150.0)),

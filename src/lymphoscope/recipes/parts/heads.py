@@ -11,6 +11,7 @@ HEADS.put(
     params={
         "levels": "levels of the backbone that speak, finest 0; the one predicted comes first",
         "average": "whether the mean of all levels is predicted instead of the first",
+        "kernel": "side of the convolution, odd; 1 unless said",
     },
 )
 HEADS.put(
@@ -19,9 +20,23 @@ HEADS.put(
     params={},
 )
 
+_NORM = "instance, batch, group (of 8), none, or auto: batch norm where a step has 8 examples, else instance norm"
 _POOLED = {
     "levels": "levels of the backbone whose means over space speak, finest 0, bottom -1",
     "weights": "what each level counts in the prediction",
 }
 HEADS.put("classify", "lymphoscope.nets.heads:classify", params=_POOLED)
 HEADS.put("risk", "lymphoscope.nets.heads:risk", params={**_POOLED, "outcomes": "outcomes told apart"})
+HEADS.put(
+    "risk_branches",
+    "lymphoscope.nets.branches:risk_branches",
+    params={
+        "levels": "levels of the backbone that speak, each through a branch of its own, finest 0, bottom -1",
+        "weights": "what each level counts in the prediction",
+        "convs": "channels of the 3-wide convolutions of each branch, the last being its features; none for the level",
+        "pools": "of how many of them, from the first on, a maximum pooling by 2 follows; one number a level",
+        "hidden": "features between the two dense layers; 0 for one layer",
+        "outcomes": "outcomes told apart",
+        "norm": _NORM,
+    },
+)

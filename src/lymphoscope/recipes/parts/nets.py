@@ -13,22 +13,22 @@ _STYLE = {
 }
 _UP = "way up: transposed (convolution whose kernel is its stride) or linear (1×1 convolution, then interpolation)"
 
+_DOWN = {
+    "widths": _WIDTHS + "; a tuple in it says those of each convolution of the level",
+    "strides": "stride into each level, a number or (z, y, x); empty for 1 and then 2",
+    "kernels": "kernel of each level, a number or (z, y, x); one number for all",
+    "convs": "convolutions of each encoder level, in residual networks blocks of two; one number for all",
+    "down": "way down: pool (maximum) or stride (the first convolution of a level)",
+    "residual": "whether the encoder is a stem and residual blocks",
+    "bias": "whether convolutions have a bias",
+    **_STYLE,
+}
 NETS.put(
     "unet",
     "lymphoscope.nets.unet:unet",
-    params={
-        "widths": _WIDTHS + "; a tuple in it says those of each convolution of the level",
-        "strides": "stride into each level, a number or (z, y, x); empty for 1 and then 2",
-        "kernels": "kernel of each level, a number or (z, y, x); one number for all",
-        "convs": "convolutions of each encoder level, in residual networks blocks of two; one number for all",
-        "decoder_convs": "convolutions of each decoder level; one number for all",
-        "down": "way down: pool (maximum) or stride (the first convolution of a level)",
-        "up": _UP,
-        "residual": "whether the encoder is a stem and residual blocks",
-        "bias": "whether convolutions have a bias",
-        **_STYLE,
-    },
+    params={**_DOWN, "decoder_convs": "convolutions of each decoder level; one number for all", "up": _UP},
 )
+NETS.put("unet_encoder", "lymphoscope.nets.unet:unet_encoder", params=_DOWN)
 
 _RESNET = {
     "depth": "18, 34, 50 or 101 layers; from 50 on blocks are bottlenecks",
