@@ -44,7 +44,7 @@ def main(folder: Path, edits: int = 40) -> None:
         row("open the case (disk to memory)", [opening])
         row("begin a version (reference organs)", [first])
         row("PET as a file for the page", [timed(lambda: opened.volume("pet"))[0]])
-        row("one frame of the projection", [timed(lambda k=k: opened.frame(k))[0] for k in range(6)])
+        row("one frame of the projection", [timed(lambda k=k: opened.frame(k, 10))[0] for k in range(6)])
         spent: dict[str, list[float]] = {name: [] for name in ("remove", "undo", "grow", "erase", "numbers", "labels")}
         rng = np.random.default_rng(1)
         hot = np.argwhere(opened.case.scene.suv >= 2.6)

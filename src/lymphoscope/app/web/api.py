@@ -9,12 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from lymphoscope.app.reading.faint import faint_foci
 from lymphoscope.app.reading.history import REDO, UNDO
 from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
 from lymphoscope.app.web.access import Person
 from lymphoscope.app.web.desk import Desk
 from lymphoscope.app.web.index import VersionFact, reads
-from lymphoscope.app.web.pictures import FRAMES, labels_file, labels_key
+from lymphoscope.app.web.pictures import FRAMES, TOPS, labels_file, labels_key, thinning
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.study import ORGANS
 from lymphoscope.io.case import CASE_FILES
@@ -148,6 +149,7 @@ def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
         "affine": grid.affine.tolist(),
         "voxel_ml": grid.voxel_ml,
         "ct": kept.study.ct is not None,
+        "ct_step": thinning(kept.study.ct) if kept.study.ct is not None else None,
         "organs": list(kept.segmentation.organs),
         "threshold": kept.segmentation.threshold,
         "method": kept.segmentation.method,
@@ -158,14 +160,16 @@ def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
 
 @api.get("/cases/{case}/{name}.nii.gz")
 def volume(case: str, name: str, person: Who, desk: At) -> Response:
-    """PET (SUVbw, native grid) or CT (HU)."""
+    """``pet`` (SUVbw, native grid), ``ct`` (HU), or ``ct-view``: of the CT what 2 mm pixels need."""
     return Response(desk.case(case).volume(name), media_type="application/gzip", headers=FOREVER)
 
 
 @api.get("/cases/{case}/mip/{frame}.png")
-def mip(case: str, frame: int, person: Who, desk: At) -> Response:
-    """A frame of the turning projection; frame 0 is from the front, 9 from the patient's left."""
-    return Response(desk.case(case).frame(frame), media_type="image/png", headers=FOREVER)
+def mip(case: str, frame: int, person: Who, desk: At, top: int = 10) -> Response:
+    """A frame of the turning projection, SUV 0 to ``top``; frame 0 is from the front, 9 from the patient's left."""
+    if top not in TOPS or not 0 <= frame < FRAMES:
+        raise LymphoscopeError("WEB-E-NOTHERE", "there is no such frame of the projection")
+    return Response(desk.case(case).frame(frame, top), media_type="image/png", headers=FOREVER)
 
 
 @api.get("/cases/{case}/mip/{frame}/pick")
@@ -245,6 +249,15 @@ def marks(case: str, name: str, frame: int, person: Who, desk: At) -> dict[str, 
     with desk.version(case, name, person) as version:
         degrees = 360.0 / FRAMES * (frame % FRAMES)
         return {"head": version.now.head, "marks": desk.case(case).turntable.outline(version.now, degrees)}
+
+
+@api.get("/cases/{case}/versions/{name}/faint")
+def faint(case: str, name: str, person: Who, desk: At) -> list[dict[str, Any]]:
+    """Uptake above the liver that no region holds, to be looked at."""
+    with desk.version(case, name, person) as version:
+        scene = version.case.scene
+        foci = faint_foci(scene, version.now)
+    return [{**vars(f), "top_lps": scene.pet.geometry.to_lps(f.top).tolist()} for f in foci]
 
 
 @api.post("/cases/{case}/versions/{name}/preview")

@@ -13,7 +13,7 @@ from lymphoscope.app.reading.case import ReadCase, Version
 from lymphoscope.app.reading.signing import draft_record
 from lymphoscope.app.web.access import Access, Person
 from lymphoscope.app.web.index import Index, VersionFact
-from lymphoscope.app.web.pictures import FRAMES, Turntable, labels_key, slots, volume_file
+from lymphoscope.app.web.pictures import FRAMES, Turntable, labels_key, slots, thinned, volume_file
 from lymphoscope.core.errors import LymphoscopeError
 
 MOST_OPEN = 6
@@ -32,6 +32,8 @@ class OpenCase:
         self.lock = RLock()
         self.turntable = Turntable(case.kept.study.pet)
         self._files: dict[str, bytes] = {}
+        self._making: dict[str, Lock] = {}
+        self._lock = Lock()
         self._tables: OrderedDict[str, dict[str, Any]] = OrderedDict()
 
     def volume(self, name: str) -> bytes:
@@ -41,17 +43,20 @@ class OpenCase:
             LymphoscopeError: ``WEB-E-NOTHERE`` for a study without CT.
         """
         volumes = self.case.kept.study.volumes
-        if name not in volumes:
+        image, _, view = name.partition("-")
+        if image not in volumes or (view and name != "ct-view"):
             raise LymphoscopeError("WEB-E-NOTHERE", "there is no such image in the case")
-        return self._once(name, lambda: volume_file(volumes[name]))
+        return self._once(name, lambda: volume_file(thinned(volumes[image]) if view else volumes[image]))
 
-    def frame(self, number: int) -> bytes:
-        """A frame of the turning projection."""
+    def frame(self, number: int, top: float) -> bytes:
+        """A frame of the turning projection, SUV 0 to `top`."""
         degrees = 360.0 / FRAMES * (number % FRAMES)
-        return self._once(f"mip {number % FRAMES}", lambda: self.turntable.frame(degrees))
+        return self._once(f"mip {number % FRAMES} {top:g}", lambda: self.turntable.frame(degrees, top))
 
     def _once(self, key: str, make: Any) -> bytes:
-        with self.lock:
+        with self._lock:
+            lock = self._making.setdefault(key, Lock())
+        with lock:  # of its own: what takes long to make holds no edit up
             if key not in self._files:
                 self._files[key] = make()
             return self._files[key]
@@ -87,6 +92,7 @@ def _table(version: Version) -> dict[str, Any]:
         "version": version.name,
         "by": version.author,
         "signed": version.signature is not None,
+        "documents": list(version.signature["documents"]) if version.signature is not None else [],
         "tip": version.tip,
         "head": reading.head,
         "labels": labels_key(reading),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
@@ -14,10 +16,19 @@ from lymphoscope.core.reading import Reading
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, Volume
 from lymphoscope.image.projections import layout
-from lymphoscope.io.gzipped import gzipped
 from lymphoscope.io.nifti import to_nifti_bytes
 
 FRAMES = 36
+TOPS = (5, 7, 10, 15)
+"""SUV that a projection may be drawn black at."""
+
+FAINTEST = 0.3
+"""Lowest SUV for which a projection leaves room: below it nothing can be seen."""
+
+VIEW_MM = 2.0
+FAST = 1
+"""How hard files for the page are compressed: they are made while somebody waits."""
+
 MOST_SLOTS = 254
 _CAL = {Unit.SUV_BW: (0.0, 10.0), Unit.HU: (-160.0, 240.0)}
 _CAL_MAX, _CAL_MIN = 124, 128
@@ -30,13 +41,27 @@ def volume_file(volume: Volume) -> bytes:
     low, high = _CAL[volume.unit]
     content[_CAL_MAX : _CAL_MAX + 4] = np.float32(high).tobytes()
     content[_CAL_MIN : _CAL_MIN + 4] = np.float32(low).tobytes()
-    return gzipped(bytes(content))
+    return gzip.compress(content, FAST, mtime=0)
 
 
 def slots(reading: Reading) -> dict[int, int]:
     """Slot of each region in the page's label image, 1–254, by region number; of too many the smallest go without."""
     chosen = sorted(reading, key=lambda r: (-r.counted, -r.voxels.size, r.number))[:MOST_SLOTS]
     return {region.number: slot for slot, region in enumerate(sorted(chosen, key=lambda r: r.number), start=1)}
+
+
+def thinning(ct: Volume) -> int:
+    """How many pixels of a CT's slice the page takes one of: as many as come to 2 mm."""
+    return max(1, math.floor(VIEW_MM / max(ct.geometry.spacing[1:]) + 1e-3))
+
+
+def thinned(ct: Volume) -> Volume:
+    """A CT of fewer pixels in its slices for display: each a pixel that was scanned, where it was scanned."""
+    step, grid = thinning(ct), ct.geometry
+    array = np.ascontiguousarray(ct.array[:, ::step, ::step])
+    affine = np.array(grid.affine)
+    affine[:3, 1:3] *= step
+    return Volume(array, Geometry((array.shape[0], array.shape[1], array.shape[2]), affine, grid.frame), ct.unit)
 
 
 def labels_key(reading: Reading) -> str:
@@ -49,7 +74,7 @@ def labels_file(reading: Reading, grid: Geometry) -> bytes:
     found = np.zeros(reading.shape, np.uint8)
     for number, slot in slots(reading).items():
         found.reshape(-1)[reading[number].voxels] = slot
-    return gzipped(to_nifti_bytes(Volume(found, grid, Unit.LABEL)))
+    return gzip.compress(to_nifti_bytes(Volume(found, grid, Unit.LABEL)), FAST, mtime=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +87,21 @@ class Turntable:
 
     pet: Volume
 
+    @cached_property
+    def _radius(self) -> float:
+        """How far from the axis anything is that a frame would show, mm."""
+        laid = layout(self.pet.geometry)
+        seen = laid.lay(self.pet.array).max(axis=0) >= FAINTEST
+        places = [(i - (n - 1) / 2) * s for i, n, s in zip(np.nonzero(seen), seen.shape, laid.spacing[1:], strict=True)]
+        whole = math.hypot(*(n * s / 2 for n, s in zip(seen.shape, laid.spacing[1:], strict=True)))
+        return min(whole, float(np.hypot(*places).max(initial=60.0)) + 2 * max(laid.spacing[1:]))
+
     def _plan(self) -> tuple[Array, float, tuple[int, int]]:
         """Voxels (down, back, across), pixel size in mm, and rows and columns of a frame."""
         laid = layout(self.pet.geometry)
         array = laid.lay(self.pet.array)
         mm = min(laid.spacing[1:])
-        down, back, across = (n * s for n, s in zip(array.shape, laid.spacing, strict=True))
-        return array, mm, (math.ceil(down / mm), math.ceil(math.hypot(back, across) / mm))
+        return array, mm, (math.ceil(array.shape[0] * laid.spacing[0] / mm), math.ceil(2 * self._radius / mm))
 
     def _turned(self, degrees: float) -> tuple[Array, Array, Array]:
         """For each pixel column of a frame and each step along the ray: index back, index across, and inside."""

@@ -7,7 +7,7 @@ const SIDES = { 0: ["R", "L"], 9: ["A", "P"], 18: ["L", "R"], 27: ["P", "A"] };
 
 export class Turning {
   constructor(canvas, frames, picked) {
-    Object.assign(this, { canvas, frames, picked, frame: 0, images: [], marks: new Map(), table: null });
+    Object.assign(this, { canvas, frames, picked, frame: 0, top: 10, images: [], marks: new Map(), table: null, beside: null, active: 0 });
     let from = null;
     let turned = false;
     canvas.addEventListener("pointerdown", (e) => { from = e.clientX; turned = false; canvas.setPointerCapture(e.pointerId); });
@@ -28,13 +28,25 @@ export class Turning {
   }
   async image(n) {
     if (this.images[n]) return;
-    const image = new Image();
-    image.src = `${this.path}/mip/${n}.png`;
+    const [image, top] = [new Image(), this.top];
+    image.src = `${this.path}/mip/${n}.png?top=${top}`;
     await image.decode().catch(() => {});
-    this.images[n] = image;
+    if (top === this.top) this.images[n] = image;
+  }
+  async setWindow(top) {
+    Object.assign(this, { top, images: [] });
+    await this.image(this.frame);
+    this.draw();
+    this.beside?.setWindow(top);
+  }
+  mark(region) {
+    this.active = region;
+    this.draw();
   }
   async turn(step) {
+    if (this.follows) { this.follows.turn(step); return; }
     this.frame = (this.frame + step + this.frames) % this.frames;
+    if (this.beside) { this.beside.frame = this.frame; this.beside.image(this.frame).then(() => this.beside.draw()); }
     await this.image(this.frame);
     this.draw();
     this.place();
@@ -79,7 +91,7 @@ export class Turning {
       if (!at) continue;
       const [mx, my] = [x + at[1] * w, y + at[0] * h];
       pen.strokeStyle = "#000";
-      pen.lineWidth = 4;
+      pen.lineWidth = row.region === this.active ? 7 : 4;
       pen.beginPath(); pen.arc(mx, my, 7, 0, 7); pen.stroke();
       pen.strokeStyle = COLOUR[kind(row)];
       pen.lineWidth = 2;
@@ -100,7 +112,7 @@ export class Turning {
   async pick(px, py) {
     const [x, y, w, h] = this.box();
     const [column, row] = [(px - x) / w, (py - y) / h];
-    if (column < 0 || column > 1 || row < 0 || row > 1) return;
+    if (this.follows || column < 0 || column > 1 || row < 0 || row > 1) return;
     this.picked(await get(`${this.path}/mip/${this.frame}/pick?row=${row}&column=${column}`));
   }
 }

@@ -14,7 +14,7 @@ async function ask(path, words = {}) {
   try {
     answer = await fetch(path, words);
   } catch {
-    throw new Refusal(0, { code: "NET", what: "The server does not answer: nothing is saved", fix: "" });
+    throw new Refusal(0, { code: "NET", what: "The server does not answer: this is NOT SAVED", fix: "" });
   }
   if (answer.ok) return answer;
   const told = await answer.json().catch(() => ({ code: "NET", what: `The server answered ${answer.status}` }));
@@ -24,6 +24,18 @@ async function ask(path, words = {}) {
 
 export const get = async (path) => (await ask(path)).json();
 export const bytes = async (path) => (await ask(path)).arrayBuffer();
+export const send = async (path, file) => (await ask(path, { method: "POST", headers: { "x-csrf": csrf }, body: file })).json();
+
+// a lost connection is tried once more: an act has an id of its own, so that it cannot be done twice
+async function persistently(path, words) {
+  try {
+    return await ask(path, words);
+  } catch (error) {
+    if (error.status) throw error;
+    await new Promise((later) => setTimeout(later, 1000));
+    return ask(path, words);
+  }
+}
 
 let line = Promise.resolve();
 export function post(path, body, tip = () => "") {
@@ -31,7 +43,7 @@ export function post(path, body, tip = () => "") {
     const headers = { "content-type": "application/json", "x-csrf": csrf };
     const on = tip();
     if (on) headers["if-match"] = on;
-    return (await ask(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
+    return (await persistently(path, { method: "POST", headers, body: JSON.stringify(body) })).json();
   });
   line = sent.catch(() => {});
   return sent;

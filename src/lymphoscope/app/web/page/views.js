@@ -6,18 +6,35 @@ const BASE = {
   isRuler: true, isColorbar: true, multiplanarShowRender: SHOW_RENDER.NEVER, trustCalMinMax: true,
   isForceMouseClickToVoxelCenters: true, dragAndDropEnabled: false, logLevel: "error", viewModeHotKey: "",
   clipPlaneHotKey: "", cycleClipPlaneHotKey: "", backColor: [0.06, 0.06, 0.06, 1], isAntiAlias: false,
-  crosshairWidth: 0.6, crosshairWidthUnit: "mm", crosshairGap: 8, crosshairColor: [0.85, 0.25, 0.1, 1],
-  fontColor: [0.85, 0.45, 0.1, 1], fontSizeScaling: 0.5,
+  crosshairWidth: 1.8, crosshairWidthUnit: "mm", crosshairGap: 12, crosshairColor: [0.85, 0.25, 0.1, 1],
+  fontColor: [0.85, 0.45, 0.1, 1], fontSizeScaling: 0.5, isCornerOrientationText: false,
 };
+const TALL = [
+  { sliceType: SLICE_TYPE.AXIAL, position: [0, 0, 1, 0.5] },
+  { sliceType: SLICE_TYPE.CORONAL, position: [0, 0.5, 0.48, 0.44] },
+  { sliceType: SLICE_TYPE.SAGITTAL, position: [0.52, 0.5, 0.48, 0.44] },
+];
+const WIDE = [
+  { sliceType: SLICE_TYPE.AXIAL, position: [0, 0, 0.48, 0.46] },
+  { sliceType: SLICE_TYPE.SAGITTAL, position: [0, 0.48, 0.48, 0.46] },
+  { sliceType: SLICE_TYPE.CORONAL, position: [0.52, 0, 0.48, 0.94] },
+];
 const COLOUR = { in: [230, 159, 0], doubt: [240, 228, 66], out: [86, 180, 233] };
 
-async function made(canvas) {
+async function made(canvas, volume) {
   const nv = new Niivue(BASE);
   await nv.attachToCanvas(canvas, false);
   nv.setSliceType(SLICE_TYPE.MULTIPLANAR);
   nv.setMouseEventConfig?.({
     leftButton: { primary: DRAG_MODE.crosshair }, rightButton: DRAG_MODE.callbackOnly, centerButton: DRAG_MODE.pan,
   });
+  await nv.loadFromArrayBuffer(volume, "volume.nii.gz");
+  const lay = () => nv.setCustomLayout(canvas.clientHeight > 1.1 * canvas.clientWidth ? TALL : WIDE);
+  new ResizeObserver(lay).observe(canvas);
+  lay();
+  // what is read is on the server: a picture that was lost is covered, and made anew when it can be
+  canvas.addEventListener("webglcontextlost", (event) => { event.preventDefault(); canvas.parentElement.classList.add("lost"); });
+  canvas.addEventListener("webglcontextrestored", () => location.reload());
   return nv;
 }
 
@@ -25,23 +42,21 @@ export class Views {
   constructor(petCanvas, ctCanvas, moved) {
     Object.assign(this, { petCanvas, ctCanvas, moved, at: null, window: 10, hidden: false, rows: [], chosen: new Set() });
   }
-  async open(pet, ct) {
-    this.pet = await made(this.petCanvas);
-    await this.pet.loadFromArrayBuffer(pet.slice(0), "pet.nii.gz");
+  async openPet(pet) {
+    this.pet = await made(this.petCanvas, pet.slice(0));
     this.grey(this.pet);
     this.pet.onLocationChange = (where) => this.follow(where);
-    if (ct) {
-      this.ct = await made(this.ctCanvas);
-      await this.ct.loadFromArrayBuffer(ct, "ct.nii.gz");
-      await this.ct.addVolume(await NVImage.new(pet.slice(0), "pet.nii.gz"));
-      this.ct.volumes[1].colormap = "hot";
-      [this.ct.volumes[1].cal_min, this.ct.volumes[1].cal_max] = [0, 10];
-      this.ct.setOpacity(1, 0.5);
-      this.ct.updateGLVolume();
-      this.ct.onLocationChange = (where) => this.follow(where);
-    }
-    for (const canvas of [this.petCanvas, this.ctCanvas])
-      canvas.addEventListener("webglcontextlost", () => this.moved(null));
+  }
+  async openCt(ct, pet) {
+    const nv = await made(this.ctCanvas, ct);
+    await nv.addVolume(await NVImage.new(pet.slice(0), "pet.nii.gz"));
+    nv.volumes[1].colormap = "hot";
+    [nv.volumes[1].cal_min, nv.volumes[1].cal_max] = [0, this.window];
+    nv.setOpacity(1, 0.5);
+    nv.updateGLVolume();
+    nv.onLocationChange = (where) => this.follow(where);
+    this.ct = nv;
+    if (this.at) this.go(this.at);
   }
   grey(nv) {
     const volume = nv.volumes[0];
@@ -79,6 +94,23 @@ export class Views {
       nv.drawScene();
     }
     this.moved(lps);
+  }
+  // the place under the mouse, LPS mm, or null beside the slices
+  under(layer, event) {
+    const nv = this[layer];
+    const scale = nv.canvas.width / nv.canvas.clientWidth;
+    const frac = nv.canvasPos2frac([event.offsetX * scale, event.offsetY * scale]);
+    if (frac[0] < 0) return null;
+    const mm = nv.frac2mm(frac);
+    return [-mm[0], -mm[1], mm[2]];
+  }
+  // move by voxels of the PET towards left, back, head
+  nudge(by, times) {
+    const step = this.pet.volumes[0].pixDimsRAS.slice(1, 4);
+    const ends = this.pet.volumes[0];
+    const lps = this.at.map((v, k) => v + by[k] * step[k] * times);
+    const vox = ends.mm2vox([-lps[0], -lps[1], lps[2]]);
+    if ([...vox].every((v, k) => Math.round(v) >= 0 && Math.round(v) < ends.dimsRAS[k + 1])) this.go(lps);
   }
   value(nv, layer) {
     const volume = nv?.volumes[layer];

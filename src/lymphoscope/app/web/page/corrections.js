@@ -1,0 +1,137 @@
+// What a reader can do, by key and by button; each asks for what it needs and sends one act.
+import { $, ask, field, make, options, pairs, say } from "/elements.js";
+import { post } from "/net.js";
+import { kind } from "/views.js";
+
+const LEAK_ML = 500;
+const METHODS = ["SUV threshold", "max41", "max50", "a50peak", "mv2", "mv3", "liver_percist", "nestle", "gradient"];
+const AXES = { axial: 2, coronal: 1, sagittal: 0 };
+const NODAL = { nodal: true, extranodal: false };
+
+const chosen = (r) => [...r.chosen];
+function need(r, n = 1) {
+  if (r.chosen.size >= n) return true;
+  say(n > 1 ? "Choose two or more regions (Ctrl+click, or Shift+arrow)." : "Choose a region first.");
+  return false;
+}
+const at = () => Number($("at").value);
+
+export async function add(r) {
+  const words = { seed: r.here, at: at() };
+  const told = await post(`${r.version}/preview`, { op: "grow", words }).catch((e) => { say(e.message); return null; });
+  if (!told) return;
+  if (told.change_ml >= LEAK_ML && !(await ask(`This adds ${told.change_ml.toFixed(0)} mL. Go on?`, []))) return;
+  const table = await r.act("grow", words);
+  const row = table && r.rowAt(r.here);
+  if (row) r.choose(row.region, false, false);
+}
+async function split(r) {
+  r.points.push(r.here);
+  if (r.points.length < 2) { say("Go to the second point and press C again."); return; }
+  const points = r.points.splice(0);
+  const row = r.rowAt(points[0]);
+  say();
+  if (row) await r.act("split", { region: row.region, points });
+  else say("A split needs two points inside one region.");
+}
+async function redraw(r) {
+  if (!need(r)) return;
+  const how = options(METHODS);
+  const suv = make("input", "", { type: "number", min: 0.1, max: 100, step: 0.1, value: $("at").value });
+  if (await ask(`Draw ${r.row(r.active).id} by`, [field("Method", how), field("SUV ≥ (for a threshold)", suv)]))
+    await r.act("redraw", { region: r.active, ...(how.value === METHODS[0] ? { at: Number(suv.value) } : { method: how.value }) });
+}
+async function organ(r) {
+  if (!need(r)) return;
+  if (!r.facts.organs.length) { say("No organ is known in this case: cut along a plane (K)."); return; }
+  const which = options(r.facts.organs);
+  if (await ask(`Cut ${r.row(r.active).id} from which organ?`, [field("Organ", which)])) await r.act("cut", { region: r.active, organ: which.value });
+}
+async function plane(r) {
+  if (!need(r)) return;
+  const axis = options(Object.keys(AXES));
+  const tilt = make("input", "", { type: "number", min: -80, max: 80, step: 5, value: 0 });
+  const body = [field("Plane through the cross-hair", axis), field("Tilted by degrees", tilt)];
+  if (!(await ask(`Cut ${r.row(r.active).id} along a plane`, body))) return;
+  const rows = r.grid.affine.slice(0, 3).map((row) => row.slice(0, 3));
+  const turn = (Number(tilt.value) * Math.PI) / 180;
+  const [main, other] = [AXES[axis.value], axis.value === "axial" ? 1 : 2];
+  await r.act("plane", { region: r.active, point: r.here, normal: rows[main].map((v, k) => v * Math.cos(turn) + rows[other][k] * Math.sin(turn)) });
+}
+async function site(r) {
+  if (!need(r)) return;
+  const row = r.row(r.active);
+  const name = make("input", "", { value: row.site || "", maxLength: 64 });
+  const nodal = options(["not said", "nodal", "extranodal"]);
+  nodal.value = Object.keys(NODAL).find((k) => NODAL[k] === row.nodal) || "not said";
+  if (await ask(`Site of ${row.id}`, [field("Site", name), field("Kind", nodal)]))
+    await r.act("site", { region: row.region, site: name.value, nodal: NODAL[nodal.value] ?? null });
+}
+async function limit(r, side) {
+  const mm = r.views.at[2];
+  const words = { side, mm };
+  const told = await post(`${r.version}/preview`, { op: "limit", words }).catch((e) => { say(e.message); return null; });
+  const where = side === "head" ? "above" : "below";
+  if (told && await ask(`Remove every region wholly ${where} this slice: ${told.was.n - told.is.n} regions, ${(-told.change_ml).toFixed(1)} mL?`, []))
+    await r.act("limit", words);
+}
+
+// one ball at the cross-hair, or, while the key is held and the mouse drawn, all along its way
+export function brush(r, op) {
+  const drawn = r.stroke?.length ? r.stroke : r.grid.ball(r.here, Number($("brush").value));
+  r.stroke = null;
+  const ends = new Map();
+  for (const [first, count] of drawn) ends.set(first, Math.max(count, ends.get(first) || 0));
+  const into = r.chosen.size === 1 && op === "paint" && r.row(r.active)?.counted ? { region: r.active } : {};
+  return r.act(op, { runs: [...ends], ...into, ...(op === "paint" ? { at: at() } : {}) });
+}
+
+export async function sign(r) {
+  const { table, me } = r;
+  const unseen = table.rows.filter((row) => row.counted && !row.seen).length;
+  const doubtful = table.rows.filter((row) => kind(row) === "doubt").length;
+  const none = !table.rows.some((row) => row.counted);
+  const who = make("input", "", { type: me.has_password ? "password" : "text", autocomplete: "off", id: "signname" });
+  const text = make("textarea", "", { id: "impression", maxLength: 4000 });
+  const searched = make("input", "", { type: "checkbox", id: "searched" });
+  const meaning = options(me.meanings);
+  const facts = make("dl");
+  facts.append(...pairs([["Stages", table.stages.map((s) => `${s.stage} ${s.shown.tmtv_ml}`).join(" → ") + " mL"],
+    ["Mask", `${table.head.slice(0, 8)}…`], ["Doubtful", String(doubtful)],
+    ["Counted, never displayed", unseen ? `${unseen} – they will not be confirmed` : "0"]]));
+  const body = [facts, field("Meaning", meaning), field("Impression", text), field(me.has_password ? "Password" : "Printed name", who),
+    ...(none ? [field("I searched the whole volume", searched)] : [])];
+  const ready = () => (!who.value ? "Credentials are missing." : none && !searched.checked ? "Nothing is counted: say that you searched." : "");
+  if (!(await ask("Sign this version", body, ready))) return;
+  const said = { head: table.head, meaning: meaning.value, impression: text.value, searched: searched.checked,
+    ...(me.has_password ? { password: who.value } : { name: who.value }) };
+  const signed = await r.change(`${r.version}/sign`, said);
+  if (signed) say(`Signed ${signed.signed}.`);
+}
+export async function reopen(r) {
+  const reason = make("input", "", { maxLength: 400, id: "reason" });
+  if (!(await ask("Reopen as a new version", [field("Reason", reason)], () => (reason.value.trim() ? "" : "A reason is missing.")))) return;
+  const parent = r.table.version;
+  const made = await post(`${r.path}/versions`, { purpose: "reopen", parent, reason: reason.value }).catch((e) => { say(e.message); return null; });
+  if (made) location.hash = `${r.path.split("/").at(-1)}/${made.name}`;
+}
+
+export const COMMANDS = {
+  x: { name: "remove", run: (r) => need(r) && r.act("remove", { regions: chosen(r) }) },
+  r: { name: "restore", run: (r) => need(r) && r.act("restore", { regions: chosen(r) }) },
+  a: { name: "add", run: add },
+  d: { name: "doubt", run: (r) => need(r) && r.act("doubt", { regions: chosen(r), doubtful: kind(r.row(r.active)) !== "doubt" }) },
+  m: { name: "marrow", run: (r) => need(r) && r.act("remove", { regions: chosen(r), organ: "marrow" }) },
+  s: { name: "spleen", run: (r) => need(r) && r.act("remove", { regions: chosen(r), organ: "spleen" }) },
+  t: { name: "threshold", run: redraw },
+  c: { name: "split", run: split },
+  k: { name: "plane", run: plane },
+  o: { name: "organ cut", run: organ },
+  j: { name: "merge", run: (r) => need(r, 2) && r.act("merge", { regions: chosen(r) }) },
+  g: { name: "site", run: site },
+  h: { name: "cut head", run: (r) => limit(r, "head") },
+  l: { name: "cut foot", run: (r) => limit(r, "foot") },
+  b: { name: "paint", run: (r) => brush(r, "paint"), held: true },
+  e: { name: "erase", run: (r) => brush(r, "erase"), held: true },
+  n: { name: "next unseen", run: (r) => r.next(), reads: true },
+};

@@ -1,0 +1,121 @@
+// The worklist: cases with their status; studies that are sent in; how readers agree.
+import { $, ask, busy, make, pairs, say } from "/elements.js";
+import { get, post, send } from "/net.js";
+
+const CLOSED = ["refused", "damaged"];
+const WORDS = {
+  ready: "ready", reading: "reading", signed: "signed once", agreed: "two readers agree", adjudicate: "readers differ: adjudicate",
+  final: "final", refused: "refused", damaged: "damaged",
+};
+let rows = [];
+let me = null;
+
+export async function worklist(person) {
+  me = person;
+  $("reader").hidden = true;
+  $("worklist").hidden = false;
+  $("where").textContent = `Worklist – ${me.name} (${me.role})`;
+  $("upload").hidden = me.role !== "admin";
+  $("agreement").hidden = me.role === "reader";
+  rows = await get("/api/cases");
+  const present = [...new Set(rows.map((r) => r.status))].sort();
+  $("status").replaceChildren(make("option", "all", { value: "" }), ...present.map((s) => make("option", WORDS[s] || s, { value: s })));
+  list();
+  busy(false);
+}
+
+function list() {
+  const [status, text, mine] = [$("status").value, $("search").value.toLowerCase(), $("mine").checked];
+  const shown = rows.filter((r) => (!status || r.status === status) && r.folder.toLowerCase().includes(text)
+    && (!mine || r.versions.some((v) => v.mine)));
+  $("cases").replaceChildren(...shown.map(line));
+  const open = rows.filter((r) => r.status === "ready" || r.status === "reading").length;
+  $("count").textContent = `${shown.length} of ${rows.length} cases · ${open} to read`;
+}
+$("status").onchange = list;
+$("search").oninput = list;
+$("mine").onchange = list;
+
+function line(row) {
+  const made = make("tr");
+  const status = make("td", WORDS[row.status] || row.status, { className: `status ${row.status}` });
+  if (row.why) status.append(make("small", ` ${row.why}`));
+  const flags = row.flags.slice(0, 3).join(" ") + (row.flags.length > 3 ? ` +${row.flags.length - 3}` : "");
+  const versions = make("td");
+  versions.append(...row.versions.flatMap((v) => [version(row, v), " "]));
+  made.append(make("td", row.folder), make("td", row.scanned.slice(0, 16).replace("T", " ")), status, versions,
+    make("td", flags, { className: "flags", title: row.flags.join(" ") }), actions(row));
+  return made;
+}
+
+// another's reading has no number here, and none at all before both have signed
+function version(row, v) {
+  const said = `${v.name} ${v.mine ? "yours" : "a reader’s"}${v.purpose === "read" ? "" : `, ${v.purpose}`}${v.signed ? ", signed" : ", draft"}`;
+  return v.open ? make("a", said, { href: `#${row.id}/${v.name}` }) : make("span", said);
+}
+
+function actions(row) {
+  const cell = make("td");
+  const button = (name, go) => {
+    const made = make("button", name, { onclick: go });
+    made.setAttribute("aria-label", `${name} ${row.folder}`);
+    cell.append(made, " ");
+  };
+  const own = row.versions.filter((v) => v.mine).at(-1);
+  if (!CLOSED.includes(row.status))
+    button(own ? (own.signed ? "Show" : "Go on") : "Read", () => { location.hash = `${row.id}/${own?.name || ""}`; });
+  if (row.pair.length && row.status !== "final") button("Adjudicate", () => adjudicate(row));
+  return cell;
+}
+
+async function adjudicate(row) {
+  const [a, b] = row.pair;
+  const path = `/api/cases/${row.id}`;
+  const told = await get(`${path}/compare?a=${a}&b=${b}`);
+  const sign = (v) => (v > 0 ? "+" : v < 0 ? "−" : "") + Math.abs(v).toFixed(1);
+  const facts = make("dl");
+  facts.append(...pairs([["Reader A", `${told.a_ml.toFixed(1)} mL`], ["Reader B", `${told.b_ml.toFixed(1)} mL`],
+    ["A − B", `${sign(told.difference_ml)} mL (${sign(told.difference_percent)} %)`], ["Dice", told.dice.toFixed(3)],
+    ["only A", `${told.only_a_ml.toFixed(1)} mL`], ["only B", `${told.only_b_ml.toFixed(1)} mL`],
+    ["10 % and 10 mL apart", told.adjudicate ? "yes" : "no"]]));
+  const body = [facts, make("p", "Each place where the readers differ becomes a region in doubt; settle them with D, X and R.")];
+  if (!(await ask("Lay the two readings over one another", body))) return;
+  const made = await post(`${path}/versions`, { purpose: "adjudicate", parent: a, other: b });
+  location.hash = `${row.id}/${made.name}`;
+}
+
+$("agreement").onclick = async () => {
+  const told = await get("/api/agreement");
+  const number = (v, digits = 3) => (v === null || v === undefined ? "–" : v.toFixed(digits));
+  const facts = make("dl");
+  const { bias_ml: bias, ratio, icc } = told;
+  facts.append(...pairs([["Cases read by two", String(told.n)],
+    ["within 10 % or 10 mL", told.within === null ? "–" : `${(100 * told.within).toFixed(0)} %`],
+    ["mean difference", bias ? `${number(bias.bias, 1)} mL (limits ${number(bias.low, 1)} to ${number(bias.high, 1)})` : "–"],
+    ["ratio", ratio ? `${number(ratio.bias)} (limits ${number(ratio.low)} to ${number(ratio.high)})` : "–"],
+    ["ICC (2,1)", icc ? `${number(icc.value)} (95 % ${number(icc.low)} to ${number(icc.high)})` : "–"],
+    ["Lin’s concordance", number(told.ccc)], ["Spearman", number(told.spearman)]]));
+  await ask("How two readers agree (TMTV)", [facts, make("p", "Of each case the first two independent signed reads.")]);
+};
+
+$("file").onchange = async () => {
+  const [file] = $("file").files;
+  if (!file) return;
+  say(`Sending ${file.name} …`);
+  try {
+    const { id } = await send("/api/uploads", file);
+    for (;;) {
+      const state = (await get("/api/uploads")).find((u) => u.id === id);
+      if (state.state === "failed") { say(`${state.code} ${state.what}`); return; }
+      if (state.state === "done") break;
+      say(`${file.name}: ${state.state} …`);
+      await new Promise((later) => setTimeout(later, 1000));
+    }
+    say();
+    await worklist(me);
+  } catch (error) {
+    say(error.message);
+  } finally {
+    $("file").value = "";
+  }
+};
