@@ -36,6 +36,7 @@ FAMILIES = {
     "NODE": "The DICOM node",
     "READ": "Reading a case",
     "WEB": "The reading page",
+    "MODEL": "Models of others",
     "USE": "Use",
     "RUN": "Lymphoscope itself",
 }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
+from lymphoscope.app import model_options as m
 from lymphoscope.app import options as o
+from lymphoscope.app.leaving import FAILED
 from lymphoscope.app.leaving import verb as _verb
 
 networks = typer.Typer()
@@ -53,6 +57,8 @@ def predict(
     out: o.MasksOut,
     folds: o.Folds = None,
     engine: o.EngineName = "openvino",
+    budget: m.BudgetName = None,
+    store: m.StoreFolder = None,
     part: o.Part = "all",
     probability: o.ProbabilityMaps = False,
     entropy: o.EntropyMaps = False,
@@ -61,13 +67,118 @@ def predict(
     verbose: o.Verbose = False,
     as_json: o.Json = False,
 ) -> None:
-    """Draw the lesions of every case of a data set with a trained run: label maps on the images' own grid."""
+    """Draw the lesions of every case of a data set: with a trained run, a stored model, or a rule.
+
+    Label maps lie on the images' own grid. Of a stored model --budget says how much is computed.
+    """
     with _verb(context) as manner:
         from lymphoscope.app import prediction, settings, show
         from lymphoscope.app.libraries import prepared
         from lymphoscope.app.training import numbers
 
-        wanted = prediction.Wanted(numbers(folds), engine, part, probability, entropy, force)
+        wanted = prediction.Wanted(
+            numbers(folds), engine, part, probability, entropy, force, budget, store or settings.models_folder()
+        )
         with prepared(settings.threads()), show.progress(manner) as progress:
             record = prediction.predict(run, data, out, wanted, progress)
         show.predicted(record, manner)
+
+
+models = typer.Typer(no_args_is_help=True)
+networks.add_typer(models, name="models", help="Keep networks that others trained.")
+
+
+@models.command("add")
+def models_add(
+    context: typer.Context,
+    source: m.ModelSource,
+    name: m.NewName = "",
+    known_as: m.KnownAs = "",
+    channels: m.Channels = "",
+    lesion: m.LesionLabel = "",
+    licence: m.Licence = "",
+    training_data: m.TrainingData = "",
+    citation: m.Citation = "",
+    yes: m.Yes = False,
+    force: m.Replace = False,
+    store: m.StoreFolder = None,
+    quiet: o.Quiet = False,
+    as_json: o.Json = False,
+) -> None:
+    """Add a model of nnU-Net v2: plain or residual-encoder, of volumes, with any number of folds.
+
+    Its files are read without running anything in them, its networks exported and compared with the original. Nothing
+    is fetched unasked. Needs the extra `train`; predicting does not.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import settings, show
+        from lymphoscope.app.libraries import prepared
+        from lymphoscope.app.models import add, terminal
+        from lymphoscope.app.models.source import Fetching
+        from lymphoscope.app.models.store import Store
+
+        wish = add.Wish(name, known_as, channels, lesion, licence, training_data, citation, force)
+        kept = Store(store or settings.models_folder())
+        agree = terminal.asking(yes, manner)
+        with prepared(settings.threads()), show.progress(manner) as progress:
+            card = add.add(source, kept, wish, Fetching(agree), progress)
+        terminal.one(str(card["name"]), card, manner)
+
+
+@models.command("list")
+def models_list(context: typer.Context, store: m.StoreFolder = None, as_json: o.Json = False) -> None:
+    """List the models that are kept, and public ones that are known."""
+    with _verb(context) as manner:
+        from lymphoscope.app import settings
+        from lymphoscope.app.models import add, terminal
+        from lymphoscope.app.models.store import Store
+
+        terminal.listing(add.listed(Store(store or settings.models_folder())), manner)
+
+
+@models.command("show")
+def models_show(
+    context: typer.Context, name: m.ModelName, store: m.StoreFolder = None, as_json: o.Json = False
+) -> None:
+    """Tell all that is known of a model: licence, training data, citation, networks, hashes."""
+    with _verb(context) as manner:
+        from lymphoscope.app import settings
+        from lymphoscope.app.models import add, terminal
+        from lymphoscope.app.models.store import Store
+
+        terminal.one(name, add.told(Store(store or settings.models_folder()), name), manner)
+
+
+@models.command("verify")
+def models_verify(
+    context: typer.Context, name: m.ModelName, store: m.StoreFolder = None, as_json: o.Json = False
+) -> None:
+    """Check that every file of a model is as it was stored."""
+    with _verb(context) as manner:
+        from lymphoscope.app import settings
+        from lymphoscope.app.models import terminal
+        from lymphoscope.app.models.store import Store
+
+        changed = Store(store or settings.models_folder()).verify(name)
+        terminal.verified(name, changed, manner)
+    if changed:
+        sys.exit(FAILED)
+
+
+@models.command("remove")
+def models_remove(
+    context: typer.Context,
+    name: m.ModelName,
+    yes: m.Yes = False,
+    store: m.StoreFolder = None,
+    as_json: o.Json = False,
+) -> None:
+    """Take a model out of the store, when it is agreed to."""
+    with _verb(context) as manner:
+        from lymphoscope.app import settings
+        from lymphoscope.app.models import terminal
+        from lymphoscope.app.models.store import Store
+
+        kept = Store(store or settings.models_folder())
+        kept.folder(name)
+        terminal.remove(kept, name, yes, manner)

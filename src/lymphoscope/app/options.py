@@ -375,7 +375,7 @@ RunFolder = Annotated[
     typer.Argument(
         metavar="RUN",
         show_default=False,
-        help="Folder that `lymphoscope train` made, or the id of a rule (suv4.0).",
+        help="Folder that `lymphoscope train` made, a stored model, or the id of a rule (suv4.0).",
     ),
 ]
 RunOut = Annotated[

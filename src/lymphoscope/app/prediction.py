@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lymphoscope.app.models.store import Store
 from lymphoscope.app.segment import segment
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
@@ -35,6 +36,8 @@ class Wanted:
         probability: Write the probability of a lesion too.
         entropy: Write the entropy of the classes too, bits.
         force: Make again what is there.
+        budget: How much of a stored model is computed; ``standard`` when None.
+        store: Where models are kept.
     """
 
     folds: tuple[int, ...] | None = None
@@ -43,6 +46,8 @@ class Wanted:
     probability: bool = False
     entropy: bool = False
     force: bool = False
+    budget: str | None = None
+    store: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: 
     A case that is there already is not made again, so that a killed prediction goes on.
 
     Args:
-        source: Folder that `train` made, or the id of a recipe in which nothing is trained.
+        source: Folder that `train` made, name of a stored model, or id of a recipe in which nothing is trained.
         data_path: The data set.
         out: Folder of label maps ``CASE.nii.gz``; further maps lie in folders beside them.
         wanted: What is written.
@@ -79,7 +84,7 @@ def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: 
         LymphoscopeError: Those of opening the run and of reading the data.
     """
     data = open_dataset(data_path)
-    drawer = by_rule(METHODS[source.name], wanted) if _is_rule(source) else by_run(Run(source), wanted)
+    drawer = drawer_of(source, wanted)
     cases = _cases(data, wanted.part)
     for number, entry in enumerate(cases):
         progress("predicting", number, len(cases))
@@ -92,6 +97,51 @@ def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: 
             _write(mask, labels)
     progress("predicting", len(cases), len(cases))
     return {**drawer.about, "cases": len(cases)}
+
+
+def drawer_of(source: Path, wanted: Wanted) -> Drawer:
+    """What draws lesions: a folder is a run; a name is a stored model or a rule.
+
+    Raises:
+        LymphoscopeError: Those of opening it, ``USE-E-VALUE`` for a budget of something that is no stored model.
+    """
+    named = not source.exists() and source.name == str(source)
+    if named and source.name in Store(wanted.store).names():
+        return by_model(source.name, wanted)
+    if wanted.budget is not None:
+        raise LymphoscopeError(
+            "USE-E-VALUE", "a budget is of a stored model: see `lymphoscope models list`", "--budget"
+        )
+    return by_rule(METHODS[source.name], wanted) if named and source.name in METHODS else by_run(Run(source), wanted)
+
+
+def by_model(name: str, wanted: Wanted) -> Drawer:
+    """A stored model.
+
+    Raises:
+        LymphoscopeError: ``MODEL-E-STORED`` when it is damaged, ``USE-E-NAME`` for an unknown budget, ``USE-E-VALUE``
+            for folds or an engine, which are chosen by the budget.
+    """
+    from lymphoscope.learn.foreign.predictor import predict as predict_foreign  # noqa: PLC0415 - slow to load
+    from lymphoscope.learn.foreign.stored import budget_named, open_stored  # noqa: PLC0415
+
+    if wanted.folds is not None or wanted.engine != "openvino":
+        raise LymphoscopeError("USE-E-VALUE", "of a stored model --budget chooses folds and arithmetic", "--budget")
+    word = wanted.budget or "standard"
+    budget = budget_named(word)
+    model = open_stored(Store(wanted.store).folder(name), budget)
+
+    def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:
+        found = predict_foreign(model, volumes, budget.effort)
+        made = {"labels": found.labels}
+        if wanted.probability:
+            made["probability"] = found.lesion
+        if wanted.entropy:
+            made["entropy"] = found.entropy
+        return made
+
+    about = {"model": name, "networks": len(model.members), "engine": "openvino", "budget": word}
+    return Drawer(about, model.reads, draw)
 
 
 def by_run(run: Run, wanted: Wanted) -> Drawer:
@@ -134,10 +184,6 @@ def by_rule(recipe: Recipe, wanted: Wanted) -> Drawer:
         return {"labels": Volume((lesions.labels > 0).astype(np.uint8), lesions.geometry, Unit.LABEL)}
 
     return Drawer({"recipe": recipe.id, "networks": 0, "engine": "rule"}, ("pet:suv",), draw)
-
-
-def _is_rule(source: Path) -> bool:
-    return not source.exists() and source.name == str(source) and source.name in METHODS
 
 
 def _cases(data: DataSet, part: str) -> tuple[Entry, ...]:

@@ -291,3 +291,12 @@ def threads() -> int:
     if not (text.isdecimal() and int(text) >= 1):
         raise LymphoscopeError("USE-E-VALUE", "the number of threads is a whole number from 1", "LYMPHOSCOPE_THREADS")
     return int(text)
+
+
+def models_folder() -> Path:
+    """Where models are kept: ``LYMPHOSCOPE_MODELS`` where it is set, else below the user's folder of data."""
+    text = os.environ.get("LYMPHOSCOPE_MODELS", "")
+    if text:
+        return Path(text)
+    data = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "lymphoscope" / "models"

@@ -219,7 +219,7 @@ def predicted(record: Mapping[str, Any], manner: Manner) -> None:
         as_json(record)
         return
     networks = f", {record['networks']} network{'s' if record['networks'] > 1 else ''}" if record["networks"] else ""
-    out().print(f"{record['cases']} cases by {record['recipe']}{networks} ({record['engine']})")
+    out().print(f"{record['cases']} cases by {record.get('recipe') or record['model']}{networks} ({record['engine']})")
 
 
 def truths(record: Mapping[str, Any], manner: Manner) -> None:

@@ -281,6 +281,23 @@ _CODES = {
     "RUN-E-CHECKPOINT": Code("the checkpoint cannot be used", fix="Remove it: the training of this fold begins anew."),
     "RUN-E-WEIGHTS": Code("the weights cannot be used", fix="Copy the run folder again, or train again."),
     "RUN-E-EXPORT": Code("the exported network differs from the trained one", fix="Predict with --engine torch."),
+    # models of others
+    "MODEL-E-FOLDER": Code(
+        "there is no model in the folder or archive", fix="Give a folder with plans.json, dataset.json and fold_0."
+    ),
+    "MODEL-E-PLANS": Code(
+        "the plans of a model cannot be used", fix="Give an nnU-Net v2 model of volumes: 3d_fullres or 3d_lowres."
+    ),
+    "MODEL-E-CHECKPOINT": Code(
+        "a checkpoint is damaged, or holds what may not be read", fix="Get it again from where it is published."
+    ),
+    "MODEL-E-NETWORK": Code("weights and plans of a model do not fit", fix="Get both from where they are published."),
+    "MODEL-E-MEANING": Code(
+        "what a model reads or draws is not clear", fix="Say it with --channels ct,pet or --lesion NAME."
+    ),
+    "MODEL-E-STORED": Code("a file of a stored model is missing or changed", fix="Remove the model and add it again."),
+    "MODEL-E-DOWNLOAD": Code("a model could not be fetched", fix="Fetch the file another way and give its path."),
+    "MODEL-E-HASH": Code("a file is not the one that was published", fix="Fetch it again; do not use this one."),
     "RUN-E-UNEXPECTED": Code(
         "Lymphoscope failed", fix="Please report the code and the log; no patient data are in it."
     ),

@@ -1,0 +1,54 @@
+"""Options and arguments of the verbs of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_SAYS = "What is not written in the model"
+
+ModelSource = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE", show_default=False, help="A model folder of nnU-Net v2, a zip of one, an address, or a name."
+    ),
+]
+ModelName = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="A model: see `models list`.")]
+NewName = Annotated[str, typer.Option("--name", metavar="NAME", help="Its name in the store.")]
+KnownAs = Annotated[
+    str,
+    typer.Option("--as", metavar="NAME", help="The public model that the folder or file is, fetched another way."),
+]
+Channels = Annotated[
+    str, typer.Option("--channels", metavar="NAMES", help="What it reads, such as ct,pet.", rich_help_panel=_SAYS)
+]
+LesionLabel = Annotated[
+    str, typer.Option("--lesion", metavar="NAMES", help="Its labels that are lesions.", rich_help_panel=_SAYS)
+]
+Licence = Annotated[str, typer.Option("--licence", metavar="TEXT", help="Of its weights.", rich_help_panel=_SAYS)]
+TrainingData = Annotated[
+    str, typer.Option("--training-data", metavar="TEXT", help="What it was trained on.", rich_help_panel=_SAYS)
+]
+Citation = Annotated[str, typer.Option("--citation", metavar="TEXT", help="What to cite.", rich_help_panel=_SAYS)]
+Yes = Annotated[bool, typer.Option("--yes", help="Agree to what would be asked: fetching, removing.")]
+Replace = Annotated[bool, typer.Option("--force", help="Replace a model of that name, once the new one is whole.")]
+StoreFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="FOLDER",
+        show_default=False,
+        help="Where models are kept; LYMPHOSCOPE_MODELS, or the user's folder of data, when left out.",
+    ),
+]
+BudgetName = Annotated[
+    str | None,
+    typer.Option(
+        "--budget",
+        metavar="fast|standard|full",
+        show_default=False,
+        help="How much of a stored model is computed; full is what nnU-Net does, standard when left out.",
+    ),
+]

@@ -1,0 +1,1 @@
+"""Models that others trained: where they come from, where they are kept."""

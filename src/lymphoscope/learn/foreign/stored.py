@@ -1,0 +1,94 @@
+"""A stored foreign model ready to predict, by OpenVINO and without torch; and what a budget of time buys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import openvino
+
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.registry import unknown_name
+from lymphoscope.learn.foreign.effort import Effort
+from lymphoscope.learn.foreign.plans import foreign_plan, read_json
+from lymphoscope.learn.foreign.predictor import Foreign
+from lymphoscope.learn.openvino_engine import by_openvino
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is computed, and how precisely.
+
+    Attributes:
+        effort: What is computed.
+        precision: ``f32``, or ``bf16`` where the processor has it.
+        gives_up: What nnU-Net does by default and this does not.
+    """
+
+    effort: Effort
+    precision: str
+    gives_up: str
+
+
+BUDGETS: Mapping[str, Budget] = MappingProxyType({
+    "full": Budget(Effort(), "f32", "nothing"),
+    "standard": Budget(
+        Effort(mirror=False, body_only=True), "bf16",
+        "mirroring; windows over air; 32-bit arithmetic, where the processor has bf16",
+    ),
+    "fast": Budget(
+        Effort(overlap=0.25, mirror=False, folds=1, body_only=True), "bf16",
+        "what standard gives up; all networks but the first; half of the overlap of windows",
+    ),
+})  # fmt: skip
+"""Budgets of time by name."""
+
+
+def budget_named(name: str) -> Budget:
+    """A budget.
+
+    Raises:
+        LymphoscopeError: ``USE-E-NAME``.
+    """
+    if name not in BUDGETS:
+        raise unknown_name("budget", name, BUDGETS)
+    return BUDGETS[name]
+
+
+def open_stored(folder: Path, budget: Budget) -> Foreign:
+    """Load a model from its folder in the store.
+
+    Args:
+        folder: With model.json, plans.json, dataset.json and fold_*.
+        budget: How many networks are loaded, and with what precision.
+
+    Raises:
+        LymphoscopeError: ``MODEL-E-STORED`` when a file is missing or damaged, ``MODEL-E-PLANS``.
+    """
+    broken = LymphoscopeError("MODEL-E-STORED", "a network or the card cannot be read", where=folder.name)
+    try:
+        card: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        configuration, roles, names = str(card["configuration"]), tuple(card["roles"]), tuple(card["lesion"])
+        mirror, folds = tuple(int(axis) for axis in card["mirror"]), [str(fold) for fold in card["folds"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise broken from None
+    plan = foreign_plan(read_json(folder / "plans.json"), read_json(folder / "dataset.json"), configuration)
+    precision = budget.precision if _has(budget.precision) else "f32"
+    try:
+        paths = [folder / f"fold_{fold}" / "model.xml" for fold in folds[: budget.effort.folds]]
+        members = [by_openvino(path, precision) for path in paths]
+        lesions = tuple(plan.labels.names.index(name) for name in names)
+    except (RuntimeError, OSError, ValueError):
+        raise broken from None
+    if not members or len(roles) != len(plan.channels):
+        raise broken
+    return Foreign(plan, members, roles, lesions, mirror)
+
+
+def _has(precision: str) -> bool:
+    """Whether this processor computes in a precision by itself."""
+    return precision == "f32" or precision.upper() in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

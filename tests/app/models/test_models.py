@@ -1,0 +1,200 @@
+"""The store of models: added safely, checked, predicted with, replaced only by what is whole."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lymphoscope.app.cli import main
+from lymphoscope.app.models.known import known
+from lymphoscope.app.models.source import Fetching, model_folder
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.geometry import Geometry
+from lymphoscope.core.units import Unit
+from lymphoscope.core.volume import Volume
+from lymphoscope.io.dataset.writing import About, NewCase, write_nnunet
+from lymphoscope.io.nifti import read_nifti
+
+ROOT = Path(__file__).parents[2]
+Say = Callable[..., tuple[int, Any, str]]
+
+
+def _module(path: Path) -> Any:
+    found = importlib.util.spec_from_file_location(path.stem, path)
+    assert found and found.loader
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def golden() -> dict[str, np.ndarray]:
+    with np.load(ROOT / "learn" / "foreign" / "golden" / "plain.npz") as file:
+        return dict(file)
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder as nnU-Net leaves it: two folds of the network whose mask nnU-Net itself drew."""
+    folder = tmp_path_factory.mktemp("results") / "Dataset001_Test" / "nnUNetTrainer__nnUNetPlans__3d_fullres"
+    made = _module(ROOT / "oracles" / "nnunet_models.py").spec("plain")
+    weights = {n[7:]: torch.from_numpy(v).float() for n, v in golden().items() if n.startswith("weight:")}
+    for fold in ("fold_0", "fold_1"):
+        (folder / fold).mkdir(parents=True)
+        held = {
+            "network_weights": weights,
+            "init_args": {"configuration": "3d_fullres"},
+            "trainer_name": "nnUNetTrainer",
+            "inference_allowed_mirroring_axes": (0, 1, 2),
+            "_best_ema": np.float64(0.8),
+        }
+        torch.save(held, folder / fold / "checkpoint_final.pth")
+    (folder / "plans.json").write_text(json.dumps(made["plans"]))
+    (folder / "dataset.json").write_text(json.dumps(made["dataset"]))
+    return folder
+
+
+@pytest.fixture
+def say(capfd: pytest.CaptureFixture[str], tmp_path_factory: pytest.TempPathFactory) -> Say:
+    def command(*words: object, store: Path) -> tuple[int, Any, str]:
+        with pytest.raises(SystemExit) as left:
+            main([*map(str, words), "--store", str(store), "--json"])
+        out, err = capfd.readouterr()
+        assert "Traceback" not in err and str(store) not in err
+        return int(left.value.code or 0), json.loads(out) if out.startswith("{") else out, err
+
+    return command
+
+
+@pytest.fixture(scope="module")
+def stored(foreign: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with that model."""
+    store = tmp_path_factory.mktemp("data") / "models"
+    words = ["--licence", "CC BY 4.0", "--training-data", "blobs", "--citation", "nobody", "--name", "blobs"]
+    with pytest.raises(SystemExit) as left:
+        main(["models", "add", str(foreign.parents[1]), "--store", str(store), "--quiet", *words])
+    assert not left.value.code
+    return store
+
+
+def test_a_model_says_where_it_comes_from(stored: Path, say: Say) -> None:
+    status, record, _ = say("models", "list", store=stored)
+    assert status == 0 and [m["name"] for m in record["models"]] == ["blobs"]
+    assert {m["name"] for m in record["public"]} == set(known())
+    _, card, _ = say("models", "show", "blobs", store=stored)
+    assert (card["licence"], card["training_data"], card["citation"]) == ("CC BY 4.0", "blobs", "nobody")
+    assert card["roles"] == ["ct:hu", "pet:suv"] and card["lesion"] == ["lymphoma"] and card["folds"] == ["0", "1"]
+    assert set(card["checkpoints"]) == {"fold_0/checkpoint_final.pth", "fold_1/checkpoint_final.pth"}
+    assert {"plans.json", "fold_1/model.bin"} <= set(card["files"]) and card["largest_difference_of_export"] < 1e-4
+    _, public, _ = say("models", "show", "lyroi-resl", store=stored)
+    assert public["licence"].startswith("CC BY-SA 4.0") and public["url"].startswith("https://")
+
+
+def test_the_stored_model_draws_nnunets_mask(stored: Path, say: Say, tmp_path: Path) -> None:
+    held = golden()
+    grid = Geometry.axial(held["ct"].shape, tuple(held["spacing"].tolist()))
+    images = {
+        "ct:hu": Volume(held["ct"], grid, Unit.HU),
+        "pet:suv": Volume(held["pet"].astype(np.float32), grid, Unit.SUV_BW),
+    }
+    truth = Volume(held["labels"], grid, Unit.LABEL)
+    write_nnunet(tmp_path / "Dataset001_One", [NewCase("one", images, truth)], About("one"))
+    words = ("predict", "blobs", tmp_path / "Dataset001_One", "-o")
+    status, record, _ = say(*words, tmp_path / "full", "--budget", "full", "--probability", store=stored)
+    assert status == 0 and record == {
+        "model": "blobs",
+        "networks": 2,
+        "engine": "openvino",
+        "budget": "full",
+        "cases": 1,
+    }
+    drawn = read_nifti(tmp_path / "full" / "one.nii.gz", Unit.LABEL).array > 0
+    assert (drawn == (held["labels"] > 0)).all()
+    sure = read_nifti(tmp_path / "full" / "probability" / "one.nii.gz", Unit.PROBABILITY).array
+    assert np.abs(sure - held["probability"]).max() < 1e-3
+    status, record, _ = say(*words, tmp_path / "fast", "--budget", "fast", store=stored)
+    assert record["networks"] == 1 and record["budget"] == "fast"
+    fast = read_nifti(tmp_path / "fast" / "one.nii.gz", Unit.LABEL).array > 0
+    assert 2 * np.count_nonzero(fast & drawn) / (np.count_nonzero(fast) + np.count_nonzero(drawn)) > 0.7
+    assert say(*words, tmp_path / "x", "--budget", "slow", store=stored)[0] == 2
+    assert say(*words, tmp_path / "x", "--folds", "0", store=stored)[0] == 2
+    assert (
+        say("predict", "suv4.0", tmp_path / "Dataset001_One", "-o", tmp_path / "x", "--budget", "fast", store=stored)[0]
+        == 2
+    )
+
+
+def test_a_changed_file_is_found_and_nothing_is_lost(foreign: Path, stored: Path, say: Say, tmp_path: Path) -> None:
+    import shutil  # noqa: PLC0415
+
+    store = tmp_path / "models"
+    shutil.copytree(stored, store)
+    assert say("models", "verify", "blobs", store=store)[1]["sound"]
+    assert say("models", "add", foreign, "--name", "blobs", store=store)[0] == 2, "a name that is taken"
+    broken = tmp_path / "broken"
+    shutil.copytree(foreign, broken)
+    (broken / "fold_1" / "checkpoint_final.pth").write_bytes(b"PK\x03\x04")
+    status, record, _ = say("models", "add", broken, "--name", "blobs", "--force", store=store)
+    assert status != 0 and record["messages"][0]["code"] == "MODEL-E-CHECKPOINT"
+    assert say("models", "verify", "blobs", store=store)[1]["sound"], "the model that was there is still whole"
+    with (store / "blobs" / "fold_0" / "model.bin").open("r+b") as file:
+        file.seek(40)
+        file.write(b"\1\2\3")
+    (store / "blobs" / "fold_1" / "model.xml").unlink()
+    status, record, _ = say("models", "verify", "blobs", store=store)
+    assert status == 1 and record["changed"] == ["fold_0/model.bin", "fold_1/model.xml"]
+    assert say("models", "remove", "blobs", store=store)[0] == 2, "nobody agreed"
+    assert say("models", "remove", "blobs", "--yes", store=store)[0] == 0
+    assert say("models", "list", store=store)[1]["models"] == []
+
+
+def test_an_archive_decides_nothing(foreign: Path, tmp_path: Path) -> None:
+    """Only files of a model are taken out of a zip, under names of ours."""
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in foreign.rglob("*"):
+            if file.is_file():
+                archive.write(file, f"../../../../tmp/evil/{file.relative_to(foreign)}")
+        archive.writestr("../../escaped.txt", "x")
+    with model_folder(str(path), Fetching(lambda _: False, keep_in=tmp_path)) as folder:
+        assert tmp_path in folder.parents and (folder / "fold_1" / "checkpoint_final.pth").is_file()
+        assert sorted(p.name for p in folder.iterdir()) == ["dataset.json", "fold_0", "fold_1", "plans.json"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.zip"], "nothing is left behind"
+
+
+def test_nothing_is_fetched_unasked(tmp_path: Path, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reached(*_: object, **__: object) -> None:
+        raise AssertionError("the network was touched")
+
+    monkeypatch.setattr("urllib.request.urlopen", reached)
+    for source in ("https://example.org/model.zip", "lyroi-orig"):
+        status, record, _ = say("models", "add", source, store=tmp_path / "models")
+        assert status != 0 and record["messages"][0]["code"] == "MODEL-E-DOWNLOAD"
+    assert say("models", "add", "http://example.org/model.zip", "--yes", store=tmp_path / "models")[0] != 0
+
+
+def test_what_is_no_model_is_refused(foreign: Path, tmp_path: Path) -> None:
+    def code(source: Path, md5: str = "") -> str:
+        with pytest.raises(LymphoscopeError) as refused, model_folder(str(source), Fetching(lambda _: True, md5)):
+            pass
+        return refused.value.code
+
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.zip").write_text("no zip")
+    assert code(tmp_path / "empty") == code(tmp_path / "text.zip") == "MODEL-E-FOLDER"
+    assert code(tmp_path / "absent") == "IO-E-PATH"
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("plans.json", "{}")
+    assert code(tmp_path / "other.zip", "0" * 32) == "MODEL-E-HASH"
+    import shutil  # noqa: PLC0415
+
+    for name in ("a", "b"):
+        shutil.copytree(foreign, tmp_path / "two" / name)
+    assert code(tmp_path / "two") == "MODEL-E-FOLDER"

@@ -1,0 +1,126 @@
+"""Run by the oracle tests in an interpreter that has nnunetv2: makes small models, predicts with nnU-Net's own code.
+
+    python nnunet_peer.py make SPEC.json MODEL      a model folder as nnU-Net's trainer leaves it
+    python nnunet_peer.py predict MODEL CASE.npz OUT.npz [--mirror] [--step 0.5] [--float32]
+
+nnU-Net adds windows up in half precision, which moves probabilities by up to 0.1; with --float32 it does so in single.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    make_words = verbs.add_parser("make")
+    make_words.add_argument("spec", type=Path)
+    make_words.add_argument("model", type=Path)
+    predict_words = verbs.add_parser("predict")
+    for name in ("model", "case", "out"):
+        predict_words.add_argument(name, type=Path)
+    predict_words.add_argument("--mirror", action="store_true")
+    predict_words.add_argument("--float32", action="store_true")
+    predict_words.add_argument("--step", type=float, default=0.5)
+    words = parser.parse_args()
+    torch.set_num_threads(1)
+    if words.verb == "make":
+        make(json.loads(words.spec.read_text()), words.model)
+    else:
+        predict(words)
+
+
+def make(spec: dict[str, Any], folder: Path) -> None:
+    """A model folder of random or shortly trained networks, one a fold."""
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager  # noqa: PLC0415
+
+    folder.mkdir(parents=True)
+    (folder / "plans.json").write_text(json.dumps(spec["plans"]))
+    (folder / "dataset.json").write_text(json.dumps(spec["dataset"]))
+    manager = PlansManager(spec["plans"])
+    configuration = manager.get_configuration(spec["configuration"])
+    heads = manager.get_label_manager(spec["dataset"]).num_segmentation_heads
+    for fold in range(spec["folds"]):
+        torch.manual_seed(spec["seed"] + fold)
+        network = network_of(configuration, len(spec["dataset"]["channel_names"]), heads)
+        if spec["steps"]:
+            train(network, configuration.patch_size, heads, spec["steps"])
+        network = network.half().float()  # so that the weights can be kept in half the space
+        place = folder / f"fold_{fold}"
+        place.mkdir()
+        # what nnUNetTrainer.save_checkpoint writes, with what must not stop a careful reader: logs of numpy numbers
+        checkpoint = {
+            "network_weights": network.state_dict(),
+            "optimizer_state": torch.optim.SGD(network.parameters(), 0.01, momentum=0.99).state_dict(),
+            "grad_scaler_state": None,
+            "logging": {"mean_fg_dice": [np.float64(0.5), np.float32(0.6)], "epoch_end_timestamps": [time.time()]},
+            "_best_ema": np.float64(0.5),
+            "current_epoch": 1000,
+            "init_args": {"plans": spec["plans"], "configuration": spec["configuration"], "fold": fold,
+                          "dataset_json": spec["dataset"], "device": torch.device("cuda")},
+            "trainer_name": "nnUNetTrainer",
+            "inference_allowed_mirroring_axes": tuple(spec["mirror"]),
+        }  # fmt: skip
+        torch.save(checkpoint, place / "checkpoint_final.pth")
+
+
+def network_of(configuration: Any, channels: int, heads: int) -> Any:
+    from nnunetv2.utilities.get_network_from_plans import get_network_from_plans  # noqa: PLC0415
+
+    return get_network_from_plans(
+        configuration.network_arch_class_name, configuration.network_arch_init_kwargs,
+        configuration.network_arch_init_kwargs_req_import, channels, heads, deep_supervision=False,
+    )  # fmt: skip
+
+
+def train(network: Any, patch: list[int], heads: int, steps: int) -> None:
+    """Some steps on bright blobs, so that the network draws something that has a shape."""
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    grid = torch.stack(torch.meshgrid(*[torch.arange(n).float() for n in patch], indexing="ij"))
+    channels = next(iter(network.parameters())).shape[1]
+    for _ in range(steps):
+        centre, radius = torch.rand(3) * torch.tensor(patch), 2 + 4 * torch.rand(1)
+        inside = ((grid - centre[:, None, None, None]) ** 2).sum(0) < radius**2
+        labels = inside.long() * int(torch.randint(1, heads, ()))
+        image = torch.randn(1, channels, *patch) + 2.0 * labels
+        loss = torch.nn.functional.cross_entropy(network(image), labels[None], weight=torch.ones(heads))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def predict(words: argparse.Namespace) -> None:
+    """nnU-Net's own prediction of one case, with what it saw on the way."""
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor  # noqa: PLC0415
+    from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor  # noqa: PLC0415
+
+    if words.float32:
+        torch.half = torch.float32  # type: ignore[misc]
+    predictor = nnUNetPredictor(
+        tile_step_size=words.step, use_mirroring=words.mirror, device=torch.device("cpu"), allow_tqdm=False
+    )
+    predictor.initialize_from_trained_model_folder(str(words.model), None, "checkpoint_final.pth")
+    with np.load(words.case) as case:
+        images, spacing = case["images"].astype(np.float32), [float(v) for v in case["spacing"]]
+    data, _ = DefaultPreprocessor(verbose=False).run_case_npy(
+        images, None, {"spacing": spacing}, predictor.plans_manager, predictor.configuration_manager,
+        predictor.dataset_json,
+    )  # fmt: skip
+    begun = time.perf_counter()
+    labels, probabilities = predictor.predict_single_npy_array(
+        images, {"spacing": spacing}, save_or_return_probabilities=True
+    )
+    seconds = time.perf_counter() - begun
+    np.savez_compressed(words.out, data=data, labels=labels, probabilities=probabilities, seconds=seconds)
+
+
+if __name__ == "__main__":
+    main()
