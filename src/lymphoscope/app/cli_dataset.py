@@ -55,3 +55,31 @@ def dataset_build(
         terminal.result(outcome, manner)
     if outcome.failed:
         sys.exit(FAILED)
+
+
+@data_sets.command("adopt")
+def dataset_adopt(
+    context: typer.Context,
+    collection: of_data.Collection,
+    tree: of_data.CollectionFolder,
+    out: of_data.DatasetOut,
+    labels: of_data.MaskLabels = "",
+    diagnosis: of_data.Diagnoses = "",
+    force: o.Force = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Make a data set in nnU-Net's layout of a public collection of NIfTI files, on one grid, with folds by patient.
+
+    Collections of DICOM, such as those of TCIA, are for `build`. Nothing is downloaded.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import settings, show
+        from lymphoscope.app.dataset import adoption, terminal
+        from lymphoscope.app.libraries import prepared
+
+        choice = adoption.Choice.of(labels, diagnosis, force)
+        with prepared(settings.threads()), show.progress(manner) as progress:
+            summary = adoption.adopt(tree, collection, out, choice, progress)
+        terminal.adopted(summary, out, manner)

@@ -105,7 +105,7 @@ def test_version_1_is_understood(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        ({"channel_names": {"0": "CT", "1": "T1"}}, "DATA-E-CHANNEL", "'T1'"),
+        ({"channel_names": {"0": "CT", "1": "XA"}}, "DATA-E-CHANNEL", "'XA'"),
         ({"channel_names": {"0": "CT", "1": "ct"}}, "DATA-E-CHANNEL", "two channels"),
         ({"channel_names": {"0": "CT", "2": "PET"}}, "DATA-E-CHANNEL", "not numbered"),
         ({"channel_names": {"0": "CT"}}, "DATA-E-CHANNEL", "a_0001.nii.gz"),

@@ -28,6 +28,12 @@ _DATA = "CT, PET, mask"
 _NNUNET_NAME = re.compile(r"Dataset\d{3}_(.+)")
 
 
+def data_set_name(folder: Path) -> str:
+    """Name of a data set: what follows ``DatasetNNN_``."""
+    match = _NNUNET_NAME.fullmatch(folder.resolve().name)
+    return match[1] if match else folder.resolve().name
+
+
 def cases_before(out: Path, table: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Ids of the cases that the data sets hold already, in the order in which they came."""
     names = {row["dataset"] for row in table.values() if row.get("dataset")}
@@ -72,8 +78,7 @@ def _one(folder: Path, members: Sequence[Member], together: Iterable[tuple[str, 
     before = read_versions(folder)
     versions = next_version(before, {m.case: _files_sha256(made / m.case) for m in members}, tables)
     number = len(versions["versions"])
-    match = _NNUNET_NAME.fullmatch(folder.name)
-    name = match[1] if match else folder.name
+    name = data_set_name(folder)
     texts = {"README.md": card(name, number, members, by_patient), "CHANGES.md": changes_page(versions)}
     more = tables | {n: text.encode() for n, text in texts.items()} | figures(members, made)
     place_nnunet(

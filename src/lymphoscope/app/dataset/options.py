@@ -11,6 +11,25 @@ DatasetOut = Annotated[
     Path,
     typer.Option("--out", "-o", metavar="FOLDER", help="The data set, by nnU-Net's custom named DatasetNNN_NAME."),
 ]
+Collection = Annotated[
+    str, typer.Argument(metavar="hecktor|autopet|brats", show_default=False, help="Which collection it is.")
+]
+CollectionFolder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", show_default=False, help="Where it lies, as it was published.")
+]
+MaskLabels = Annotated[
+    str,
+    typer.Option("--labels", metavar="N,N…", show_default=False, help="Labels of the masks that are lesion; all else."),
+]
+Diagnoses = Annotated[
+    str,
+    typer.Option(
+        "--diagnosis",
+        metavar="WORD,WORD…",
+        show_default=False,
+        help="Take only patients of these diagnoses, by the collection's own table, such as LYMPHOMA,NEGATIVE.",
+    ),
+]
 Grid = Annotated[str, typer.Option("--grid", metavar="pet|ct", help="Whose grid all images come to.")]
 Register = Annotated[
     bool, typer.Option("--register", help="Register every CT to its PET, not only one of another frame of reference.")

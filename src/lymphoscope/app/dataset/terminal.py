@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from rich.markup import escape
 
 from lymphoscope.app import show
@@ -33,3 +37,19 @@ def result(outcome: BuildOutcome, manner: show.Manner) -> None:
             words = f"{made['name']}: version {made['version']}, {made['cases']} cases ({news or 'nothing new'})"
             console.print(escape(words), soft_wrap=True)
     console.print(escape(str(outcome.work / PAGE)), soft_wrap=True)
+
+
+def adopted(summary: Mapping[str, Any], out: Path, manner: show.Manner) -> None:
+    """Show what a collection came to."""
+    if manner.as_json:
+        show.as_json(dict(summary))
+        return
+    console = show.out()
+    if not manner.quiet:
+        console.print(f"{summary['collection']}: {summary['cases']} cases of {summary['patients']} patients")
+        for case, why in summary["left_out"].items():
+            console.print(escape(f"  left out {case}: {why['code']} {why['what']}"), soft_wrap=True)
+        for code, count in summary["codes"].items():
+            style = show.STYLE[Message(code, "").severity]
+            console.print(f"  {count} × [{style}]{code}[/] {CODES[code].means}", soft_wrap=True)
+    console.print(escape(str(out)), soft_wrap=True)

@@ -16,7 +16,10 @@ from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, Volume
 from lymphoscope.io.nifti import NiftiImage, read_image, read_nifti
 
-UNITS: Mapping[str, Unit] = MappingProxyType({"pet:suv": Unit.SUV_BW, "ct:hu": Unit.HU})
+UNITS: Mapping[str, Unit] = MappingProxyType(
+    {"pet:suv": Unit.SUV_BW, "ct:hu": Unit.HU}
+    | dict.fromkeys(("mr:t1", "mr:t1ce", "mr:t2", "mr:flair"), Unit.ARBITRARY)
+)
 """Roles an image of a case can have, with the unit of its values."""
 
 LESIONS: Mapping[str, int] = MappingProxyType({"background": 0, "lesion": 1})

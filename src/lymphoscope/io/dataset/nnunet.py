@@ -20,7 +20,10 @@ from lymphoscope.io.dataset.tables import read_json, read_outcomes, read_patient
 
 DATASET_JSON = "dataset.json"
 
-_ROLES = {"ct": "ct:hu", "hu": "ct:hu", "pet": "pet:suv", "pt": "pet:suv", "suv": "pet:suv", "fdg": "pet:suv"}
+_ROLES = {
+    "ct": "ct:hu", "hu": "ct:hu", "pet": "pet:suv", "pt": "pet:suv", "suv": "pet:suv", "fdg": "pet:suv",
+    "t1": "mr:t1", "t1ce": "mr:t1ce", "t1c": "mr:t1ce", "t2": "mr:t2", "flair": "mr:flair",
+}  # fmt: skip
 _ENDINGS = (".nii.gz", ".nii")
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 

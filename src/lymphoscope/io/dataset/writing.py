@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from lymphoscope.io.dataset.cases import LESIONS, UNMARKED, Fact
 from lymphoscope.io.gzipped import gzipped
 from lymphoscope.io.nifti import to_nifti_bytes
 
-CHANNEL_NAMES: Mapping[str, str] = {"ct:hu": "CT", "pet:suv": "PET"}
+CHANNEL_NAMES: Mapping[str, str] = {
+    "ct:hu": "CT", "pet:suv": "PET", "mr:t1": "T1", "mr:t1ce": "T1CE", "mr:t2": "T2", "mr:flair": "FLAIR",
+}  # fmt: skip
 """Names of the channels in dataset.json; from the name ``CT`` nnU-Net concludes how to normalise."""
 
 NNUNET_FILES = (
@@ -72,7 +74,13 @@ class About:
     description: str = ""
 
 
-def write_nnunet(folder: Path, cases: Iterable[NewCase], about: About, force: bool = False) -> Path:
+def write_nnunet(
+    folder: Path,
+    cases: Iterable[NewCase],
+    about: About,
+    force: bool = False,
+    more: Callable[[], Mapping[str, bytes]] | None = None,
+) -> Path:
     """Write a data set; it appears whole or not at all.
 
     Args:
@@ -80,6 +88,7 @@ def write_nnunet(folder: Path, cases: Iterable[NewCase], about: About, force: bo
         cases: Taken one at a time, so that no two need to be in memory.
         about: What is said of it.
         force: Replace the data set that is there.
+        more: Gives other files by name, when all cases are written.
 
     Returns:
         The folder.
@@ -95,6 +104,9 @@ def write_nnunet(folder: Path, cases: Iterable[NewCase], about: About, force: bo
             _write_case(new, case, about)
             written[case.id.lower()] = NewCase(case.id, {}, None, case.patient, case.outcome, case.held_out)
         write_facts(new, list(written.values()), about)
+        with writing():
+            for name, content in (more() if more else {}).items():
+                (new / name).write_bytes(content)
     return held.folder
 
 
