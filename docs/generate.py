@@ -40,7 +40,7 @@ FAMILIES = {
     "USE": "Use",
     "RUN": "Lymphoscope itself",
 }
-EXIT_STATUS = {"USE": 2, "RUN": 1}
+EXIT_STATUS = {"USE": 2, "RUN": 1, "MODEL": 1}
 
 
 def messages() -> str:

@@ -23,7 +23,7 @@ from lymphoscope.io.nifti import read_image, read_nifti
 
 ORGANS_FILE = "organs.nii.gz"
 _PATIENT = ("age_years", "weight_kg", "height_m")
-_DECISION = ("region", "action", "stage", "organ", "overlap", "rule", "why", "actor")
+_DECISION = ("region", "action", "stage", "organ", "overlap", "rule", "why", "actor", "probability")
 _MOST_JSON = 32 * 2**20
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from lymphoscope.app import model_options as m
 from lymphoscope.app import options as o
 from lymphoscope.app.cli_dataset import data_sets
 from lymphoscope.app.cli_networks import networks
@@ -85,6 +86,9 @@ def run(
     research_tracer: o.ResearchTracer = False,
     method: o.Method = "suv4.0",
     all_methods: o.AllMethods = False,
+    model: m.RunModel = None,
+    budget: m.BudgetName = None,
+    store: m.StoreFolder = None,
     connectivity: o.Connectivity = 18,
     min_volume_ml: o.MinVolume = 3.0,
     weight_kg: o.WeightKg = None,
@@ -488,5 +492,5 @@ def doctor(context: typer.Context, as_json: o.Json = False) -> None:
 
 
 app.add_typer(networks)
-app.add_typer(data_sets, name="dataset", help="Make data sets to train on.")
 app.add_typer(survival)
+app.add_typer(data_sets, name="dataset", help="Make data sets to train on.")

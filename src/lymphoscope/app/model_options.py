@@ -34,6 +34,15 @@ TrainingData = Annotated[
 Citation = Annotated[str, typer.Option("--citation", metavar="TEXT", help="What to cite.", rich_help_panel=_SAYS)]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree to what would be asked: fetching, removing.")]
 Replace = Annotated[bool, typer.Option("--force", help="Replace a model of that name, once the new one is whole.")]
+RunModel = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        show_default=False,
+        help="A stored model draws the lesions, and rules verify it: see `lymphoscope models`.",
+    ),
+]
 StoreFolder = Annotated[
     Path | None,
     typer.Option(

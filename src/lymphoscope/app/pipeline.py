@@ -16,6 +16,7 @@ from lymphoscope import __version__
 from lymphoscope.app import again
 from lymphoscope.app.drawn import segment_drawn
 from lymphoscope.app.measure import measure
+from lymphoscope.app.network import Rules, card_sha256, segment_network
 from lymphoscope.app.objects import dicom_objects, tracked
 from lymphoscope.app.segment import segment
 from lymphoscope.app.settings import RunSettings, run_settings
@@ -108,8 +109,10 @@ def _inputs(source: Path, settings: RunSettings) -> list[Path]:
     return [source, *(p for p in (settings.load.ct, settings.load.organs, drawn) if p is not None)]
 
 
-def _software() -> dict[str, Any]:
-    return {"name": "lymphoscope", "version": __version__, "git": None, "model_sha256": None}
+def _software(settings: RunSettings) -> dict[str, Any]:
+    network = settings.network
+    card = None if network is None else card_sha256(network.store, network.name)
+    return {"name": "lymphoscope", "version": __version__, "git": None, "model_sha256": card}
 
 
 Written = tuple[dict[str, bytes], Mapping[str, Any]]
@@ -121,7 +124,7 @@ def _measured(
     study = load_study(source, settings.load, progress)
     segmentation = _segmented(study, settings, progress)
     report = measure(study, segmentation, progress)
-    found = tracked(record(report, _software(), settings.as_record()))
+    found = tracked(record(report, _software(settings), settings.as_record()))
     progress("draw", 0, 1)
     identity = study.identity if settings.identify else None
     contents = _documents(found, draw(report, found), identity)
@@ -136,9 +139,12 @@ def _measured(
 
 
 def _segmented(study: Study, settings: RunSettings, progress: Progress) -> Segmentation:
-    """The lesions: found by the method, or drawn elsewhere."""
+    """The lesions: found by the method, by a network, or drawn elsewhere."""
     if settings.drawn is not None:
         return segment_drawn(study, settings.drawn, settings.connectivity, progress, settings.load.research_tracer)
+    if settings.network is not None:
+        rules = Rules(settings.min_volume_ml, settings.connectivity, settings.load.research_tracer)
+        return segment_network(study, settings.network, rules, progress)
     return segment(
         study,
         settings.method,
@@ -154,7 +160,7 @@ def _refused(source: Path, error: LymphoscopeError, settings: RunSettings) -> Wr
     """The case of a refused study: the reason, the series that were looked at, and no number."""
     seen = glance(source)
     series = without_names(seen.series, seen.identities)
-    found = refusal_record(error, series, software=_software(), settings=settings.as_record())
+    found = refusal_record(error, series, software=_software(settings), settings=settings.as_record())
     contents = _documents(found, orientation_picture(seen.pet), None)
     contents["study.json"] = canonical_json({"series": found["series"]})
     contents["run.json"] = canonical_json(_provenance(settings))
@@ -195,4 +201,4 @@ def _images(report: Report) -> dict[str, bytes]:
 
 def _provenance(settings: RunSettings) -> dict[str, Any]:
     """How to get the same bytes again."""
-    return {"software": _software(), "python": platform.python_version(), "settings": settings.as_record()}
+    return {"software": _software(settings), "python": platform.python_version(), "settings": settings.as_record()}

@@ -64,7 +64,7 @@ def segment(  # noqa: PLR0913 - the words of a user
     notes.items.extend(check_organs(study, anatomy.regions))
     progress("judge regions", 0, 1)
     hot = pet.values(Unit.SUV_BW) >= PRESELECTION_SUV
-    judged = judge(pet, hot, anatomy, _ct_on_pet(study), (min_volume_ml, connectivity))
+    judged = judge(pet, hot, anatomy, ct_on_pet(study), (min_volume_ml, connectivity))
     context = _context(study, anatomy, judged, connectivity)
     progress("outline lesions", 0, 1)
     main = apply(recipe, context)
@@ -101,7 +101,7 @@ def stages(decisions: Sequence[Decision]) -> dict[str, float]:
     return {"TMTV1": counted + cut + diffuse, "TMTV2": counted + cut, "TMTV3": counted, "TMTV4": counted}
 
 
-def _ct_on_pet(study: Study) -> Volume | None:
+def ct_on_pet(study: Study) -> Volume | None:
     """The CT on the PET grid; not a number where it does not reach, so that no rule takes what is not there for air."""
     if study.ct is None:
         return None

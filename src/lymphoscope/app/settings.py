@@ -52,6 +52,21 @@ class DrawnChoice:
 
 
 @dataclass(frozen=True)
+class NetworkChoice:
+    """A stored model that draws the lesions.
+
+    Attributes:
+        name: Its name in the store.
+        budget: How much of it is computed: ``fast``, ``standard`` or ``full``.
+        store: Where models are kept.
+    """
+
+    name: str
+    budget: str
+    store: Path
+
+
+@dataclass(frozen=True)
 class RunSettings:
     """Everything that a run of one study depends on, besides the study.
 
@@ -66,6 +81,7 @@ class RunSettings:
         dicom: Write DICOM objects, where the PET came as DICOM.
         parametric_map: Write SUV as a DICOM parametric map too.
         drawn: Lesions drawn elsewhere; they take the place of the method.
+        network: A stored model; it takes the place of the method, whose rules verify it.
 
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` or ``USE-E-NAME`` for a setting that cannot be.
@@ -81,6 +97,7 @@ class RunSettings:
     dicom: bool = True
     parametric_map: bool = False
     drawn: DrawnChoice | None = None
+    network: NetworkChoice | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -99,6 +116,8 @@ class RunSettings:
     def as_record(self) -> dict[str, Any]:
         """The settings that the numbers depend on, for the record; no path and nobody's name."""
         drawn = {} if self.drawn is None else {"method": "drawn", "lesion": self.drawn.lesion, "min_volume_ml": 0.0}
+        if self.network is not None:
+            drawn |= {"method": "network", "model": self.network.name, "budget": self.network.budget}
         return {
             "method": self.method,
             "all_methods": self.all_methods,
@@ -250,7 +269,15 @@ def run_settings(words: Mapping[str, Any]) -> RunSettings:
         "method", "all_methods", "connectivity", "min_volume_ml", "identify", "force", "dicom", "parametric_map",
     )  # fmt: skip
     given = {name: words[name] for name in names if name in words}
-    return RunSettings(load=load_options(words), drawn=_drawn_choice(words), **given)
+    return RunSettings(load=load_options(words), drawn=_drawn_choice(words), network=_network_choice(words), **given)
+
+
+def _network_choice(words: Mapping[str, Any]) -> NetworkChoice | None:
+    if words.get("model") is None:
+        if words.get("budget") is not None:
+            raise LymphoscopeError("USE-E-VALUE", "a budget is of a model", "--budget", "Add --model NAME.")
+        return None
+    return NetworkChoice(str(words["model"]), words.get("budget") or "standard", words.get("store") or models_folder())
 
 
 def _drawn_choice(words: Mapping[str, Any]) -> DrawnChoice | None:

@@ -161,6 +161,10 @@ _CODES = {
     "SEG-E-REFERENCE": Code("the method needs a reference organ that was not found", fix="Supply --organs."),
     "SEG-W-REFERENCE": Code("a method was left out for want of a reference organ", fix="Supply --organs."),
     "SEG-I-DRAWN": Code("lesions were drawn elsewhere", "They are measured as they are.", "Choose with --segments."),
+    "SEG-W-NETWORK": Code(
+        "a network drew the lesions", "Where it was not trained it may be wrong.", "Read `lymphoscope models show`."
+    ),
+    "SEG-W-DOMAIN": Code("the study differs from what the model was trained on", "Its lesions are less certain."),
     "SEG-W-NOORGANS": Code("no organ masks", "Physiological uptake is judged by position and shape."),
     "REF-W-NOISY": Code("a reference region is noisy", "Ratios to it are less certain."),
     "REF-W-NONE": Code("a reference organ was not found", "Quantities relative to it are not computable."),
@@ -240,6 +244,7 @@ _CODES = {
         "hazards are not proportional", "The hazard ratio is a mean over time.", "Look at the curves."
     ),
     "PROG-W-NOFIT": Code("a model could not be fitted and is left out", "There are no numbers of it."),
+    "PROG-W-EMPTY": Code("nothing was found that predicts", "Every patient has the same predicted risk."),
     "PROG-W-FEW": Code("few patients with the event", "Intervals are wide and tests tell little."),
     "PROG-W-CUTOFF": Code("a cut-off was chosen on these very patients", "What it shows is too good."),
     # node

@@ -79,7 +79,7 @@ class LymphoscopeError(Exception):
     @property
     def exit_status(self) -> int:
         """Exit status of the command line: 1 failed, 2 usage, 3 input refused."""
-        return {"RUN": 1, "NODE": 1, "USE": 2}.get(self.code.split("-")[0], 3)
+        return {"RUN": 1, "NODE": 1, "MODEL": 1, "USE": 2}.get(self.code.split("-")[0], 3)
 
 
 @dataclass

@@ -101,6 +101,7 @@ class Decision:
         read: True where a reader decided.
         site: Site in words as the reader named it, or empty.
         nodal: True nodal, False extranodal, None not said.
+        probability: Mean probability of a lesion by the network that drew the region, or None without one.
     """
 
     region: int
@@ -116,6 +117,7 @@ class Decision:
     read: bool = False
     site: str = ""
     nodal: bool | None = None
+    probability: float | None = None
 
     @property
     def counted(self) -> bool:

@@ -130,7 +130,7 @@ def _lesion(finding: Finding, decision: Decision | None, limits: Mapping[str, Se
     centroid = {m.name: m.value for m in finding.measures if m.name in _CENTROID}
     by_name = {m.name: m for m in finding.measures}
     return {
-        "ai_probability": None,
+        "ai_probability": decision.probability if decision is not None else None,
         **numbers,
         "id": region_id(finding.region),
         "lesion": finding.lesion,

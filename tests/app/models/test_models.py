@@ -198,3 +198,15 @@ def test_what_is_no_model_is_refused(foreign: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         shutil.copytree(foreign, tmp_path / "two" / name)
     assert code(tmp_path / "two") == "MODEL-E-FOLDER"
+
+
+def test_a_run_by_a_stored_model(stored: Path, say: Say, clinic: Callable[..., Path], tmp_path: Path) -> None:
+    """From DICOM to the report; a damaged model is no fault of the study."""
+    words = ("run", clinic(), "--model", "blobs", "--no-dicom", "-o")
+    status, record, _ = say(*words, tmp_path / "case", store=stored)
+    assert status == 0 and record["segmentation"]["method"] == "network"
+    assert record["settings"] | {"model": "blobs", "budget": "standard"} == record["settings"]
+    assert any(m["code"] == "SEG-W-NETWORK" for m in record["messages"])
+    status, record, _ = say("run", clinic("bare", ct=False), "--model", "blobs", "-o", tmp_path / "none", store=stored)
+    assert status == 3 and any(m["code"] == "DATA-E-MISSING" for m in record["messages"])
+    assert say(*words, tmp_path / "slow", "--budget", "slow", store=stored)[0] == 2
