@@ -20,6 +20,7 @@ def prognosis(
     event: of_patients.EventColumn = "event",
     variables: of_patients.Variables = "",
     model: of_patients.Models = None,
+    signature: of_patients.Signatures = None,
     curves: of_patients.Curves = "",
     horizon: of_patients.Horizon = None,
     unit: of_patients.TimeUnit = "",

@@ -11,7 +11,7 @@ import numpy as np
 from lymphoscope.core.errors import LymphoscopeError, Message, Notes
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.evaluate.classification import auc
-from lymphoscope.evaluate.statistics import Resampling
+from lymphoscope.evaluate.statistics import Resampling, holm
 from lymphoscope.prognosis.cohort import Cohort
 from lymphoscope.prognosis.cox import examine, remarks
 from lymphoscope.prognosis.curves import by_group, follow_up, kaplan_meier, log_rank
@@ -49,6 +49,7 @@ class Question:
 
     Attributes:
         models: To try and to compare; the last is the main one.
+        variables: To look at one by one; all of the cohort when empty.
         horizon: At which risk is predicted; the median time of the events when None.
         unit: Of the times, in words.
         folds: Of the validation.
@@ -57,6 +58,7 @@ class Question:
     """
 
     models: tuple[Model, ...] = ()
+    variables: tuple[str, ...] = ()
     horizon: float | None = None
     unit: str = ""
     folds: int = COUNT
@@ -108,8 +110,7 @@ def analyse(cohort: Cohort, question: Question, progress: Progress = silent) -> 
         "endpoint": _endpoint_record(endpoint),
         "overall": curve_record(kaplan_meier(outcome)),
         "curves": {name: _curves(outcome, texts) for name, texts in cohort.groups.items()},
-        "variables": [_variable(name, column, cohort, endpoint, question, notes)
-                      for name, column in cohort.values.items()],
+        "variables": _variables(cohort, endpoint, question, notes),
         "folds": None if fold is None else fold_table(outcome.event, fold),
         "models": models,
         "comparisons": pairs,
@@ -143,6 +144,16 @@ def _endpoint_record(endpoint: Endpoint) -> Record:
 def _curves(outcome: Outcome, groups: Sequence[str]) -> Record:
     curves = {str(name): curve_record(curve) for name, curve in by_group(outcome, groups).items()}
     return {"curves": curves, "log_rank": asdict(log_rank(outcome, groups))}
+
+
+def _variables(cohort: Cohort, endpoint: Endpoint, question: Question, notes: Notes) -> list[Record]:
+    """Variables one by one, p values adjusted for their number by Holm."""
+    names = question.variables or tuple(cohort.values)
+    found = [_variable(name, cohort.values[name], cohort, endpoint, question, notes) for name in names]
+    fitted = [one["cox"] for one in found if one["cox"]]
+    for one, p in zip(fitted, holm([one["p"] for one in fitted]), strict=True):
+        one["p_holm"] = p
+    return found
 
 
 def _variable(

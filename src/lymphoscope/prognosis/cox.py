@@ -17,6 +17,7 @@ from lymphoscope.prognosis.outcome import Floats, Outcome
 
 EVENTS_PER_VARIABLE = 10
 _TRANSFORM = "km"
+_MOST_NAMED = 6
 _SAME = 1e-8
 """Singular values below this part of the largest are 0: a variable is a sum of others."""
 
@@ -60,6 +61,7 @@ class Cox:
         centre: (v,), means of the variables, at which the baseline stands.
         times: Of the baseline, ascending.
         hazard: Baseline cumulative hazard from each time on.
+        penalty: Of the lasso; None for maximum likelihood. With one there is no test of the coefficients.
     """
 
     coefficients: tuple[Coefficient, ...]
@@ -70,6 +72,7 @@ class Cox:
     centre: Floats
     times: Floats
     hazard: Floats
+    penalty: float | None = None
 
     @property
     def beta(self) -> Floats:
@@ -218,8 +221,10 @@ def _dependent(values: Mapping[str, Floats]) -> str:
 
 def remarks(model: Cox) -> tuple[Message, ...]:
     """What is to be said about a model: too few events for its variables, hazards that are not proportional."""
-    found = []
+    found: list[Message] = []
     variables = len(model.coefficients)
+    if model.penalty is not None:
+        return () if model.beta.any() else (Message("PROG-W-EMPTY", "the lasso kept no variable", _named(model)),)
     if model.events < EVENTS_PER_VARIABLE * variables:
         most = model.events // EVENTS_PER_VARIABLE
         what = f"{model.events} events for {variables} variable{'s' * (variables != 1)}: fewer than ten each"
@@ -234,7 +239,9 @@ def remarks(model: Cox) -> tuple[Message, ...]:
 
 
 def _named(model: Cox) -> str:
-    return "the model of " + " + ".join(c.name for c in model.coefficients)
+    names = [c.name for c in model.coefficients]
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"the model of {' + '.join(names[:_MOST_NAMED])}{more}"
 
 
 @dataclass(frozen=True)
@@ -249,7 +256,12 @@ class Nested:
 def nested_test(smaller: Cox, larger: Cox) -> Nested | None:
     """Whether the further variables add anything; None where the models are not nested or not of the same patients."""
     few, many = ({c.name for c in model.coefficients} for model in (smaller, larger))
-    if not few < many or (smaller.n, smaller.events) != (larger.n, larger.events):
+    if (
+        smaller.penalty is not None
+        or larger.penalty is not None
+        or not few < many
+        or (smaller.n, smaller.events) != (larger.n, larger.events)
+    ):
         return None
     chi2 = max(0.0, 2 * (larger.likelihood - smaller.likelihood))
     return Nested(chi2, len(many - few), float(stats.chi2.sf(chi2, len(many - few))))

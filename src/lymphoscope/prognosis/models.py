@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -12,11 +13,12 @@ import numpy as np
 from lymphoscope.evaluate.classification import Calls, auc, delong_test, mcnemar, roc, wilson
 from lymphoscope.evaluate.statistics import Interval, Resampling, bootstrap, holm
 from lymphoscope.prognosis.calibration import brier, calibration, decision_curve, integrated_brier
-from lymphoscope.prognosis.cox import Cox, examine, nested_test
+from lymphoscope.prognosis.cox import Cox, examine, fit, nested_test
 from lymphoscope.prognosis.curves import by_group, kaplan_meier, log_rank
 from lymphoscope.prognosis.discrimination import Concordance, auc_at, harrell, uno
 from lymphoscope.prognosis.folds import Folds
 from lymphoscope.prognosis.outcome import Endpoint, Flags, Floats, Outcome, Rows
+from lymphoscope.prognosis.signature import signature
 from lymphoscope.prognosis.validation import OutOfFold, at_median, by_youden, out_of_fold
 
 Record = dict[str, Any]
@@ -35,10 +37,12 @@ class Model:
     Attributes:
         name: What it is called.
         variables: Columns that it takes.
+        penalised: Whether the lasso chooses among them.
     """
 
     name: str
     variables: tuple[str, ...]
+    penalised: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +98,8 @@ def attempt(model: Model, values: Mapping[str, Floats], setting: Setting) -> Tri
     """
     chosen = {name: values[name] for name in model.variables}
     outcome = setting.outcome
-    cox = examine(outcome, chosen)
-    unseen = out_of_fold(outcome, chosen, setting.fold, _times(setting))
+    cox = signature(outcome, chosen) if model.penalised else examine(outcome, chosen)
+    unseen = out_of_fold(outcome, chosen, setting.fold, _times(setting), signature if model.penalised else fit)
     at_risk = unseen.groups(outcome, by_youden(setting.horizon))
     return Tried(model, cox, unseen, at_risk, harrell(outcome, unseen.score))
 
@@ -110,17 +114,26 @@ def model_record(tried: Tried, values: Mapping[str, Floats], setting: Setting) -
     outcome, cox = setting.outcome, tried.cox
     table = np.stack([values[name] for name in tried.model.variables], axis=1)
     chi2, freedom, p = cox.ratio_test
+    maximal = cox.penalty is None
     return {
         "name": tried.model.name,
         "variables": list(tried.model.variables),
+        "penalty": cox.penalty,
         "n": cox.n,
         "events": cox.events,
-        "coefficients": [asdict(coefficient) for coefficient in cox.coefficients],
-        "likelihood_ratio": {"chi2": chi2, "freedom": freedom, "p": p},
-        "aic": cox.aic,
+        "coefficients": [asdict(coefficient) for coefficient in cox.coefficients if maximal or coefficient.beta],
+        "chosen_in_folds": None if maximal else chosen_in_folds(tried.unseen.models),
+        "likelihood_ratio": {"chi2": chi2, "freedom": freedom, "p": p} if maximal else None,
+        "aic": cox.aic if maximal else None,
         "apparent_harrell": harrell(outcome, cox.predictor(table)).value,
         "unseen": _unseen_record(tried, setting),
     }
+
+
+def chosen_in_folds(models: Sequence[Cox]) -> dict[str, int]:
+    """In how many folds the lasso chose each variable that it chose in any."""
+    found = Counter(c.name for model in models for c in model.coefficients if c.beta)
+    return {c.name: found[c.name] for c in models[0].coefficients if found[c.name]}
 
 
 def _unseen_record(tried: Tried, setting: Setting) -> Record:

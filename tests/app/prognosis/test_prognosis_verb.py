@@ -14,6 +14,9 @@ from lymphoscope.app.cli import main
 COHORT = Path(__file__).parents[3] / "examples" / "simulated-cohort.csv"
 ASKED = ("--time", "months", "--event", "progression", "--unit", "months", "--horizon", "24", "--replicates", "100")
 
+MODELS = ("--model", "clinical=ipi", "--model", "IPI and MTV=ipi+log2:mtv_ml")
+WORDS = (*ASKED, *MODELS, "--curves", "ipi_group", "--patient", "patient", "-q")
+
 
 def ran(*words: object) -> int:
     with pytest.raises(SystemExit) as left:
@@ -31,9 +34,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the scored example cohort and its analysis; not to be changed."""
     root = tmp_path_factory.mktemp("prognosis")
     assert ran("scores", COHORT, "-o", root / "scored.csv", "--scores", "ipi", "-q") == 0
-    models = ("--model", "clinical=ipi", "--model", "IPI and MTV=ipi+log2:mtv_ml")
-    words = (*ASKED, *models, "--curves", "ipi_group", "--patient", "patient", "-q")
-    assert ran("prognosis", root / "scored.csv", "-o", root / "out", *words) == 0
+    assert ran("prognosis", root / "scored.csv", "-o", root / "out", *WORDS) == 0
     return root
 
 
@@ -69,11 +70,9 @@ def test_models_are_of_the_same_patients_and_the_better_one_is_told_from_the_oth
 
 
 def test_the_same_table_and_words_give_the_same_bytes(done: Path, tmp_path: Path) -> None:
-    words = (*ASKED, "--variables", "suvmax", "-q")
-    for name in ("one", "two"):
-        assert ran("prognosis", COHORT, "-o", tmp_path / name, *words) == 0
+    assert ran("prognosis", done / "scored.csv", "-o", tmp_path / "again", *WORDS) == 0
     for file in ("report.json", "report.html", "patients.csv", "figures/survival.png"):
-        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+        assert (tmp_path / "again" / file).read_bytes() == (done / "out" / file).read_bytes()
 
 
 def test_a_variable_that_separates_is_left_out_with_the_reason_and_the_others_go_on(
@@ -89,6 +88,19 @@ def test_a_variable_that_separates_is_left_out_with_the_reason_and_the_others_go
     assert [model["name"] for model in record["models"]] == ["suvmax"]
     assert any("perfect separates fully" in note and "Leave it out" in note for note in record["notes"])
     assert record["variables"][1]["cox"] is None
+
+
+def test_a_signature_chooses_among_columns_meant_by_a_pattern(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = (*ASKED, "--signature", "image=*_ml+suv*", "--json")
+    assert ran("prognosis", COHORT, "-o", tmp_path / "out", *words) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["models"][0]["variables"] == ["mtv_ml", "suvmax"]
+    assert record["models"][0]["penalty"] > 0
+    assert set(record["models"][0]["chosen_in_folds"]) <= {"mtv_ml", "suvmax"}
+    assert ran("prognosis", COHORT, "-o", tmp_path / "none", *ASKED, "--signature", "image=rad_*") == 3
+    assert "no column is meant by 'rad_*'" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

@@ -83,8 +83,8 @@ def _numbers_at_risk(axes: Axes, curves: Record, ticks: Sequence[float], last: f
 
 def _forest(record: Record) -> Picture | None:
     rows = [(found["name"], found["cox"], BLUE) for found in record["variables"] if found["cox"]]
-    if record["models"] and len(record["models"][-1]["coefficients"]) > 1:
-        main = record["models"][-1]
+    main = record["models"][-1] if record["models"] else None
+    if main and main["penalty"] is None and len(main["coefficients"]) > 1:
         rows += [(f"{found['name']} ({main['name']})", found, RED) for found in main["coefficients"]]
     if not rows:
         return None

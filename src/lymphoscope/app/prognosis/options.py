@@ -41,6 +41,16 @@ Models = Annotated[
         rich_help_panel=_ASKED,
     ),
 ]
+Signatures = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--signature",
+        metavar="NAME=COLUMN+COLUMN",
+        show_default=False,
+        help="A model among whose columns the lasso chooses, inside every fold; rad_* stands for all that begin so.",
+        rich_help_panel=_ASKED,
+    ),
+]
 Curves = Annotated[
     str,
     typer.Option(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lymphoscope.app.prognosis.tables import (
     curves_table,
     endpoint_table,
     models_table,
+    signatures_table,
     variables_table,
 )
 from lymphoscope.core.errors import LymphoscopeError
@@ -37,8 +39,8 @@ KIND = "prognosis"
 _NAMES = (REPORT, PAGE, PATIENTS, FIGURES)
 _LARGEST = 64 * 2**20
 _ALL = "all together"
-_TABLES = (curves_table, variables_table, models_table, coefficients_table, endpoint_table, calibration_table,
-           comparisons_table)  # fmt: skip
+_TABLES = (curves_table, variables_table, models_table, coefficients_table, signatures_table, endpoint_table,
+           calibration_table, comparisons_table)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,27 +60,62 @@ class Request:
     force: bool = False
 
 
-def models_of(variables: tuple[str, ...], named: Iterable[str]) -> tuple[Model, ...]:
+def models_of(variables: tuple[str, ...], named: Iterable[str], signatures: Iterable[str] = ()) -> tuple[Model, ...]:
     """Models from words such as ``clinical=ipi+age``; without any, each variable alone and all together.
+
+    Args:
+        variables: Columns.
+        named: Words of models.
+        signatures: Words of models among whose columns the lasso chooses; ``*`` and ``?`` stand for letters.
 
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` for words that are no model, or a name that comes twice.
     """
-    found = []
-    for words in named:
-        name, sign, parts = words.partition("=")
-        chosen = tuple(part.strip() for part in (parts if sign else words).split("+"))
-        if not all(chosen) or not name.strip():
-            raise LymphoscopeError("USE-E-VALUE", f"{words!r} is no model", "--model", "Write NAME=COLUMN+COLUMN.")
-        found.append(Model(name.strip(), chosen))
+    found = [_model(words, "--model") for words in named]
     if not found:
         found = [Model(name, (name,)) for name in variables]
         found += [Model(_ALL, variables)] if len(variables) > 1 else []
+    found += [replace(_model(words, "--signature"), penalised=True) for words in signatures]
     names = [model.name for model in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise LymphoscopeError("USE-E-VALUE", f"two models are called {twice}", "--model", "Give each its own name.")
     return tuple(found)
+
+
+def _model(words: str, option: str) -> Model:
+    name, sign, parts = words.partition("=")
+    chosen = tuple(part.strip() for part in (parts if sign else words).split("+"))
+    if not all(chosen) or not name.strip():
+        raise LymphoscopeError("USE-E-VALUE", f"{words!r} is no model", option, f"Write {option} NAME=COLUMN+COLUMN.")
+    return Model(name.strip(), chosen)
+
+
+def settled(request: Request, table: Patients) -> Request:
+    """The request with the columns that ``*`` and ``?`` of its signatures stand for.
+
+    Raises:
+        LymphoscopeError: ``PROG-E-COLUMN`` where no column is meant.
+    """
+    outcome = (request.columns.time, request.columns.event, request.columns.patient)
+    models = []
+    for model in request.question.models:
+        names = model.variables
+        if model.penalised:
+            names = tuple(dict.fromkeys(name for words in names for name in _meant(words, table, outcome)))
+        models.append(replace(model, variables=names))
+    variables = dict.fromkeys((*request.columns.variables, *(name for model in models for name in model.variables)))
+    columns = replace(request.columns, variables=tuple(variables))
+    return replace(request, columns=columns, question=replace(request.question, models=tuple(models)))
+
+
+def _meant(words: str, table: Patients, outcome: tuple[str, ...]) -> list[str]:
+    if not set(words) & set("*?"):
+        return [words]
+    found = [name for name in table.columns if fnmatchcase(name, words) and name not in outcome]
+    if not found:
+        raise LymphoscopeError("PROG-E-COLUMN", f"no column is meant by {words!r}", "the header")
+    return found
 
 
 def read_patients(path: Path) -> Patients:
@@ -112,7 +149,9 @@ def prognosis(table: Path, out: Path, request: Request, progress: Progress = sil
     Raises:
         LymphoscopeError: ``PROG-E-*``, ``USE-E-*``, ``IO-E-*``.
     """
-    cohort = cohort_of(read_patients(table), request.columns, request.complete_cases)
+    patients = read_patients(table)
+    request = settled(request, patients)
+    cohort = cohort_of(patients, request.columns, request.complete_cases)
     with claim(out, request.force, lambda entry: entry.name in _NAMES) as held:
         made = analyse(cohort, request.question, progress)
         columns = {"time": request.columns.time, "event": request.columns.event}

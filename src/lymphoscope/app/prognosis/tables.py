@@ -59,6 +59,7 @@ def variables_table(record: Record) -> Table | None:
                 found["name"],
                 span(cox["hazard_ratio"], cox["low"], cox["high"]) if cox else NONE,
                 p_value(cox["p"]) if cox else NONE,
+                p_value(cox["p_holm"]) if cox else NONE,
                 p_value(cox["proportional_p"]) if cox else NONE,
                 figure(found["harrell"]),
                 span(auc["value"], auc["low"], auc["high"]) if auc else NONE,
@@ -68,7 +69,7 @@ def variables_table(record: Record) -> Table | None:
                 p_value(selected["p"]) if selected else NONE,
             )
         )  # fmt: skip
-    heads = ("variable", "hazard ratio (95 %)>", "p>", "PH p>", "C>", "AUC (95 %)>", "Youden cut-off (95 %)>",
+    heads = ("variable", "hazard ratio (95 %)>", "p>", "Holm>", "PH p>", "C>", "AUC (95 %)>", "Youden cut-off (95 %)>",
              "log-rank cut-off>", "corrected p>")  # fmt: skip
     return Table("Variables one by one (apparent; hazard ratio for one unit more)", heads, tuple(rows))
 
@@ -87,7 +88,8 @@ def models_table(record: Record) -> Table | None:
         scaled = 1 - unseen["integrated_brier"] / unseen["integrated_brier_without_model"]
         rows.append(
             (
-                model["name"], " + ".join(model["variables"]), f"{model['aic']:.1f}", figure(model["apparent_harrell"]),
+                model["name"], _content(model), NONE if model["aic"] is None else f"{model['aic']:.1f}",
+                figure(model["apparent_harrell"]),
                 interval(unseen["harrell"]), interval(unseen["uno"]), interval(unseen["auc_at_horizon"]),
                 figure(unseen["integrated_brier"]), f"{100 * scaled:.1f} %".replace("-", "−"),
             )
@@ -98,6 +100,27 @@ def models_table(record: Record) -> Table | None:
     return Table(caption, heads, tuple(rows))
 
 
+def _content(model: Record) -> str:
+    """What a model is made of, in few words."""
+    if model["penalty"] is None:
+        return " + ".join(model["variables"])
+    return f"{len(model['coefficients'])} of {len(model['variables'])} by lasso"
+
+
+def signatures_table(record: Record) -> Table | None:
+    """What the lasso chose, and how often it did in the folds."""
+    rows = []
+    for model in record["models"]:
+        if model["penalty"] is not None:
+            ratios = {found["name"]: figure(found["hazard_ratio"]) for found in model["coefficients"]}
+            folds = model["chosen_in_folds"]
+            count = len(record["folds"])
+            names = dict.fromkeys((*ratios, *folds))
+            rows += [(model["name"], n, ratios.get(n, NONE), f"{folds.get(n, 0)} of {count}") for n in names]
+    heads = ("signature", "variable", "hazard ratio, shrunk>", "chosen in folds>")
+    return Table("Signatures: what the lasso chose", heads, tuple(rows)) if rows else None
+
+
 def coefficients_table(record: Record) -> Table | None:
     """Hazard ratios of each model with more than one variable, adjusted for one another."""
     rows = tuple(
@@ -106,7 +129,7 @@ def coefficients_table(record: Record) -> Table | None:
             p_value(found["p"]), p_value(found["proportional_p"]),
         )
         for model in record["models"]
-        if len(model["variables"]) > 1
+        if len(model["variables"]) > 1 and model["penalty"] is None
         for found in model["coefficients"]
     )  # fmt: skip
     heads = ("model", "variable", "hazard ratio (95 %)>", "p>", "PH p>")

@@ -24,15 +24,16 @@ def request_of(words: Mapping[str, Any]) -> Request:
         LymphoscopeError: ``USE-E-VALUE`` for a word that cannot be, or an outcome among the variables.
     """
     named = listed(words["variables"])
-    models = models_of(named, words["model"] or ())
-    variables = tuple(dict.fromkeys((*named, *(column for model in models for column in model.variables))))
+    models = models_of(named, words["model"] or (), words["signature"] or ())
+    plainly = (column for model in models if not model.penalised for column in model.variables)
+    variables = tuple(dict.fromkeys((*named, *plainly)))
     columns = Columns(words["time"], words["event"], variables, listed(words["curves"]), words["patient"])
-    plain = [name.removeprefix(DOUBLINGS) for name in variables]
+    used = (column for model in models for column in (*named, *model.variables))
+    plain = [name.removeprefix(DOUBLINGS) for name in used] or list(named)
     outcome = next((name for name in (columns.time, columns.event) if name in plain), None)
     if outcome is not None:
         what = f"{outcome} is the outcome, and cannot predict itself"
         raise LymphoscopeError("USE-E-VALUE", what, "--variables", "Leave it out.")
-    question = Question(
-        models, words["horizon"], words["unit"], words["folds"], how=Resampling(words["replicates"], words["seed"])
-    )
+    how = Resampling(words["replicates"], words["seed"])
+    question = Question(models, variables, words["horizon"], words["unit"], words["folds"], how=how)
     return Request(columns, question, words["complete_cases"], words["force"])
