@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 
 from lymphoscope.app.reading.acts import OPERATIONS, apply
 from lymphoscope.app.reading.adjudication import disputed
+from lymphoscope.app.reading.faint import faint_foci
 from lymphoscope.app.reading.numbers import preselected, stages_of
 from lymphoscope.app.reading.scene import Scene
+from lymphoscope.app.references import Level
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.reading import Act, Reading
 from lymphoscope.image.correction import runs_of
@@ -232,3 +235,12 @@ def test_two_readings_laid_over_one_another_differ_where_they_differ(scene: Scen
     voxels = np.concatenate([r.voxels for r in laid])
     assert np.unique(voxels).size == voxels.size
     assert not [r for r in disputed(one, one, scene.connectivity) if r.doubtful]
+
+
+def test_a_faint_focus_is_what_no_region_holds_and_the_liver_does_not_reach(scene: Scene, reading: Reading) -> None:
+    assert faint_foci(scene, reading) == []
+    (focus,) = faint_foci(scene, reading.without(2))
+    assert focus.top == tuple(NODE)
+    assert focus.volume_ml > reading[2].voxels.size * scene.pet.geometry.voxel_ml, "at 2.5 it is larger than at 4.0"
+    hot = replace(scene, references={"liver": Level(3.0, 0.5, 6.0)})
+    assert faint_foci(hot, reading.without(2)) == []

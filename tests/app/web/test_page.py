@@ -3,107 +3,43 @@
 from __future__ import annotations
 
 import json
-import logging
-import shutil
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 
 from lymphoscope.app.reading.case import ReadCase
-from lymphoscope.app.web import server
-from lymphoscope.app.web.access import Access
-from lymphoscope.app.web.index import Index
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = [
-    pytest.mark.system,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    pytest.mark.skipif(
-        "vendor/niivue.js" not in server.PAGE_FILES, reason="the page's viewer was not fetched: make page"
-    ),
-]
-FLAGS = ["--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--no-sandbox"]
-IDLE = "body[data-state=idle][data-head]"
+from .browsing import IDLE, NEEDS, Running, canvas_levels, figures, head, key
+
+pytestmark = NEEDS
 
 
 @pytest.fixture(scope="module")
-def folder(read_case: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("page") / "cases"
-    shutil.copytree(read_case, place / "<img src=x onerror=window.hurt=1>")
-    return place
+def running(read_case: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Running(read_case, tmp_path_factory.mktemp("page"), "<img src=x onerror=window.hurt=1>") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-def link(folder: Path) -> Iterator[str]:
-    index = Index(folder)
-    index.rebuild()
-    access = Access(index, link=True)
-    socket_ = server.listening("127.0.0.1", 0)
-    logging.getLogger("lymphoscope.web").setLevel(logging.WARNING)
-    settings = uvicorn.Config(server.create_app(index, access), log_level="warning", lifespan="off", access_log=False)
-    running = uvicorn.Server(settings)
-    thread = threading.Thread(target=running.run, kwargs={"sockets": [socket_]}, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{socket_.getsockname()[1]}/login?once={access.once}"
-    running.should_exit = True
-    thread.join(10)
+def folder(running: Running) -> Path:
+    return running.cases
 
 
 @pytest.fixture(scope="module")
-def page(link: str) -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        shown = browser.new_page(viewport={"width": 1600, "height": 900}, device_scale_factor=1)
-        shown.set_default_timeout(60_000)
-        shown.asked, shown.wrong = [], []
-        shown.on("request", lambda request: shown.asked.append(request.url))
-        shown.on("pageerror", lambda error: shown.wrong.append(str(error)))
-        shown.goto(link)
-        shown.wait_for_selector("#cases tr")
-        yield shown
-        browser.close()
+def page(running: Running) -> Any:
+    return running.page(link=True)
 
 
 @pytest.fixture(scope="module")
 def reader(page: Any) -> Any:
     assert page.locator("#cases td").first.text_content().startswith("<img src=x")
-    page.locator("#cases button").click()
+    page.locator("#cases button").first.click()
     page.wait_for_selector(IDLE)
+    page.wait_for_function("() => document.body.dataset.complete")
     return page
-
-
-def head(page: Any) -> str:
-    return str(page.locator("body").get_attribute("data-head"))
-
-
-def key(page: Any, keys: str) -> None:
-    """Press and wait until the server has answered."""
-    before = head(page)
-    page.keyboard.press(keys)
-    page.wait_for_selector(f'body[data-state=idle]:not([data-head="{before}"])')
-
-
-def figures(page: Any) -> dict[str, str]:
-    names, values = page.locator("#key dt").all_text_contents(), page.locator("#key dd").all_text_contents()
-    return dict(zip(names, values, strict=True))
-
-
-def canvas_levels(page: Any, name: str) -> np.ndarray:
-    """Grey levels of a pane as it is on the screen."""
-    from io import BytesIO  # noqa: PLC0415
-
-    from PIL import Image  # noqa: PLC0415
-
-    return np.asarray(Image.open(BytesIO(page.locator(f"#{name}").screenshot())).convert("L"))
 
 
 def test_the_panes_show_something(reader: Any) -> None:

@@ -18,6 +18,7 @@ from lymphoscope.core.errors import LymphoscopeError, Message
 from lymphoscope.core.measure import Report
 from lymphoscope.core.reading import Reading
 from lymphoscope.core.volume import LesionMask
+from lymphoscope.io.atomic import writing
 from lymphoscope.io.case import canonical_json, write_case
 from lymphoscope.io.gzipped import gzipped
 from lymphoscope.io.nifti import to_nifti_bytes
@@ -70,7 +71,8 @@ def sign(version: Version, signature: Signature, expected: str) -> dict[str, Any
     when = now()
     reading = confirmed(version)
     unseen = [r.number for r in reading if r.counted and not r.read]
-    documents = _documents(version, reading, signature, when, unseen)
+    with writing():  # drawing and setting type use the disk as well
+        documents = _documents(version, reading, signature, when, unseen)
     write_case(version.folder, documents, force=True)
     written = {
         name: hashlib.sha256(gzipped(content) if name.endswith(".gz") else content).hexdigest()

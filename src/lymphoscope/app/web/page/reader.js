@@ -118,10 +118,14 @@ export class Reader {
     item.setAttribute("aria-selected", String(this.chosen.has(row.region)));
     const place = row.site || row.organ || "";
     const ml = row.volume_ml.toFixed(1).replace(/\B(?=(\d{3})+\.)/g, " ");
-    const spoken = `${row.id} ${row.word} ${row.volume_ml.toFixed(1)} millilitres, SUV max ${row.suvmax.toFixed(1)} ${place}`;
-    item.setAttribute("aria-label", spoken + (row.counted && !row.seen ? ", not seen yet" : ""));
-    item.append(make("span", row.glyph), make("span", row.id), make("span", ml, { className: "n" }),
-      make("span", row.suvmax.toFixed(1), { className: "n" }), make("span", place));
+    // what is seen is what is spoken, with the words that the table's head has for the eye
+    const spoken = (text) => make("span", ` ${text} `, { className: "spoken" });
+    const cells = [make("span", row.glyph), make("span", row.id), make("span", ml, { className: "n" }),
+      make("span", row.suvmax.toFixed(1), { className: "n" }), make("span", place)];
+    cells[0].append(spoken(row.word + (row.counted && !row.seen ? ", not seen yet" : "")));
+    cells[2].append(spoken("millilitres"));
+    cells[3].prepend(spoken("SUV max"));
+    item.append(...cells);
     item.onclick = (e) => this.choose(row.region, e.ctrlKey || e.metaKey);
     item.oncontextmenu = (e) => { e.preventDefault(); this.toggle(row); };
     return item;

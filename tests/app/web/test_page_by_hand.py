@@ -1,0 +1,247 @@
+"""What a hand does on the page: mouse, brush, cuts, keys; colour-blind eyes, rules of accessibility, a dying server."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lymphoscope.app.reading.case import ReadCase
+
+from .browsing import NEEDS, Running, canvas_levels, figures, head, playwright
+
+pytestmark = NEEDS
+AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+BLINDNESS = ("deuteranopia", "achromatopsia")
+
+
+@pytest.fixture(scope="module")
+def running(read_case: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with Running(read_case, tmp_path_factory.mktemp("hand")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def page(running: Running) -> Any:
+    shown = running.page()
+    shown.route(re.compile(r"/api/cases/[0-9a-f]+$"), without_ct)  # one picture less to draw without a graphics card
+    shown.locator("#cases button").first.click()
+    shown.wait_for_selector("body[data-state=idle][data-head]")
+    shown.wait_for_function("() => document.body.dataset.complete")
+    shown.set_default_timeout(20_000)
+    return shown
+
+
+def without_ct(route: Any) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, json=answer.json() | {"ct": False})
+
+
+def place(page: Any, index: list[int]) -> dict[str, float]:
+    """Where on the PET pane a voxel of the axial plane is."""
+    go = "i => { const r = window.reading; r.views.go(r.grid.lps(i)); }"
+    page.evaluate(go, index)
+    found = page.evaluate(
+        "i => { const r = window.reading, nv = r.views.pet, p = r.grid.lps(i);"
+        " const at = nv.frac2canvasPosWithTile(nv.mm2frac([-p[0], -p[1], p[2]]), 0);"
+        " const k = nv.canvas.clientWidth / nv.canvas.width; return [at.pos[0] * k, at.pos[1] * k]; }",
+        index,
+    )
+    return {"x": found[0], "y": found[1]}
+
+
+def tmtv(page: Any) -> float:
+    return float(page.evaluate("() => window.reading.table.key_numbers.find(k => k.name === 'TMTV').value"))
+
+
+def rows(page: Any) -> list[dict[str, Any]]:
+    return page.evaluate("() => window.reading.table.rows")
+
+
+def changed(page: Any, do: Callable[[], Any]) -> None:
+    before = head(page)
+    do()
+    try:
+        page.wait_for_selector(f'body[data-state=idle]:not([data-head="{before}"])')
+    except playwright.TimeoutError:
+        pytest.fail(f"nothing changed; the page says: {page.locator('#banner').text_content()}")
+
+
+def test_a_right_click_on_a_region_removes_it_and_another_restores_it(page: Any) -> None:
+    row = next(r for r in rows(page) if r["counted"])
+    before, at = tmtv(page), place(page, row["top"])
+    changed(page, lambda: page.locator("#petview").click(button="right", position=at))
+    assert np.isclose(tmtv(page), before - row["volume_ml"])
+    changed(page, lambda: page.locator("#petview").click(button="right", position=at))
+    assert tmtv(page) == before
+    page.locator("#petview").click(position=at)
+    assert page.locator(f"#region-{row['region']}").get_attribute("aria-selected") == "true"
+
+
+def test_erased_along_the_mouse_then_restored_by_undo(page: Any) -> None:
+    row = max((r for r in rows(page) if r["counted"]), key=lambda r: r["volume_ml"])
+    first, before, at = head(page), tmtv(page), place(page, row["top"])
+    box = page.locator("#petview").bounding_box()
+
+    def draw() -> None:
+        page.mouse.move(box["x"] + at["x"] - 15, box["y"] + at["y"])
+        page.keyboard.down("e")
+        page.mouse.down()
+        page.mouse.move(box["x"] + at["x"] + 15, box["y"] + at["y"], steps=4)
+        page.mouse.up()
+        page.keyboard.up("e")
+
+    changed(page, draw)
+    assert tmtv(page) < before
+    assert len([r for r in rows(page) if r["word"] == "removed"]) >= 1, "what was erased can be seen and restored"
+    changed(page, lambda: page.keyboard.press("Control+z"))
+    assert head(page) == first
+
+
+def test_a_lesion_is_drawn_again_split_cut_and_merged(page: Any) -> None:
+    row = max((r for r in rows(page) if r["counted"]), key=lambda r: r["volume_ml"])
+    first, before = head(page), tmtv(page)
+
+    def redraw() -> None:
+        page.locator(f"#region-{row['region']}").click()
+        page.keyboard.press("t")
+        page.locator("#askbody select").select_option("max50")
+        page.locator("#askyes").click()
+
+    changed(page, redraw)
+    assert 0 < tmtv(page) < before or np.isclose(tmtv(page), before)
+    changed(page, lambda: page.keyboard.press("Control+z"))
+    voxels = ReadCase(page.folder).start[row["region"]].voxels
+    shape = page.evaluate("() => window.reading.facts.shape")
+    ends = [[int(v) for v in np.unravel_index(voxels[k], shape)] for k in (0, len(voxels) - 1)]
+
+    def split() -> None:
+        for end in ends:
+            page.evaluate("i => { const r = window.reading; r.views.go(r.grid.lps(i)); }", end)
+            page.keyboard.press("c")
+
+    changed(page, split)
+    parts = [r for r in rows(page) if r["counted"]]
+    assert np.isclose(tmtv(page), before), "splitting moves no volume"
+    other = max(parts, key=lambda r: r["region"])
+
+    def merge() -> None:
+        page.locator(f"#region-{row['region']}").click()
+        page.locator(f"#region-{other['region']}").click(modifiers=["Control"])
+        page.keyboard.press("j")
+
+    changed(page, merge)
+    assert len([r for r in rows(page) if r["counted"]]) == len(parts) - 1
+
+    def plane() -> None:
+        page.locator(f"#region-{row['region']}").click()
+        middle = np.stack(np.unravel_index(voxels, shape), axis=1).mean(axis=0).round().astype(int).tolist()
+        page.evaluate("i => { const r = window.reading; r.views.go(r.grid.lps(i)); }", middle)
+        page.keyboard.press("k")
+        page.locator("#askyes").click()
+
+    changed(page, plane)
+    assert np.isclose(tmtv(page), before)
+    for _ in range(3):
+        changed(page, lambda: page.keyboard.press("Control+z"))
+    assert head(page) == first
+
+
+def test_all_that_lies_above_a_slice_is_removed_after_a_question(page: Any) -> None:
+    first = head(page)
+    page.evaluate("() => { const r = window.reading; r.views.go(r.grid.lps([0, 10, 10])); }")
+    page.keyboard.press("h")
+    page.locator("#asktitle", has_text="Remove every region wholly above").wait_for()
+    changed(page, lambda: page.locator("#askyes").click())
+    assert tmtv(page) == 0.0
+    assert figures(page)["Lesions"] == "0"
+    page.keyboard.press("Control+Enter")
+    page.locator("#signname").fill("L. Reader")
+    assert page.locator("#askyes").is_disabled(), "with nothing counted the whole volume has to be searched"
+    page.locator("#ask button[value=no]").click()
+    changed(page, lambda: page.keyboard.press("Control+z"))
+    assert head(page) == first
+
+
+def test_the_cross_hair_moves_by_keys_voxel_by_voxel(page: Any) -> None:
+    page.evaluate("() => { const r = window.reading; r.views.go(r.grid.lps([10, 10, 10])); }")
+    page.locator("#petview").focus()
+    for keys, by in (
+        ("ArrowRight", (0, 0, 1)),
+        ("ArrowUp", (0, -1, 0)),
+        ("PageUp", (1, 0, 0)),
+        ("PageDown", (-1, 0, 0)),
+    ):
+        before = [int(v) for v in page.locator("#readout").get_attribute("data-index").split()]
+        page.keyboard.press(keys)
+        after = [int(v) for v in page.locator("#readout").get_attribute("data-index").split()]
+        assert np.subtract(after, before).tolist() == list(by), keys
+
+
+def test_hiding_shows_the_clean_image_and_status_is_told_to_the_colour_blind(page: Any) -> None:
+    drawn = canvas_levels(page, "mip").astype(int)
+    page.keyboard.down(" ")
+    bare = canvas_levels(page, "mip").astype(int)
+    page.keyboard.up(" ")
+    assert np.abs(drawn - bare).max() > 50
+    assert np.abs(canvas_levels(page, "mip").astype(int) - drawn).max() == 0
+    session = page.context.new_cdp_session(page)
+    for kind in BLINDNESS:
+        session.send("Emulation.setEmulatedVisionDeficiency", {"type": kind})
+        page.screenshot(path=str(page.pictures / f"seen-with-{kind}.png"))
+    session.send("Emulation.setEmulatedVisionDeficiency", {"type": "none"})
+    listed = page.locator("#regions li").all_text_contents()
+    assert {text[0] for text in listed} <= {"●", "◐", "?", "✕"}, "a sign says what a colour says"
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core was not fetched: make page")
+def test_no_rule_of_accessibility_is_broken(page: Any, running: Running) -> None:
+    shown = running.page(login=None)  # another tab of the same session: the worklist
+
+    def broken(where: Any) -> list[str]:
+        where.evaluate(AXE.read_text() + ";undefined")
+        told = where.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+        return [f"{v['id']}: {[n['target'] for n in v['nodes']][:3]}" for v in told["violations"]]
+
+    assert broken(shown) == []
+    shown.close()
+    assert broken(page) == []
+    page.keyboard.press("Control+Enter")
+    assert broken(page) == []
+    page.locator("#ask button[value=no]").click()
+
+
+def test_a_server_that_dies_in_an_act_is_told_and_the_act_is_sent_again_once(page: Any, running: Running) -> None:
+    first, before = head(page), tmtv(page)
+    number = next(r["region"] for r in rows(page) if r["counted"])
+    page.locator(f"#region-{number}").click()
+    page.wait_for_timeout(900)
+    events = len(running.case().version("v1").events)
+    running.stop()
+    page.keyboard.press("x")
+    page.wait_for_selector("#banner button")
+    assert "NOT SAVED" in page.locator("#banner").text_content()
+    assert set(page.locator("#key dd").all_text_contents()) == {"…"}, "no number is shown that may be old"
+    assert head(page) == first
+    page.screenshot(path=str(page.pictures / "server-gone.png"))
+    running.start()
+    changed(page, lambda: page.locator("#banner button").click())
+    assert tmtv(page) < before
+    log = running.case().version("v1").events
+    assert [e["op"] for e in log[events:]] == ["remove"]
+    changed(page, lambda: page.keyboard.press("Control+z"))
+
+
+def test_a_session_that_is_over_leads_to_the_log_in(page: Any, running: Running) -> None:
+    page.evaluate("() => fetch('/logout', {method: 'POST', redirect: 'manual'})")
+    page.wait_for_timeout(300)
+    page.keyboard.press("x")
+    page.wait_for_url("**/login")
+    assert page.locator("#login").is_visible()
+    assert json.loads(json.dumps(page.wrong)) == []
