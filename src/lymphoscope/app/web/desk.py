@@ -16,8 +16,8 @@ from lymphoscope.app.web.index import Index, VersionFact
 from lymphoscope.app.web.pictures import FRAMES, Turntable, labels_key, slots, thinned, volume_file
 from lymphoscope.core.errors import LymphoscopeError
 
-MOST_OPEN = 6
-"""Cases kept in memory; a whole-body PET/CT takes a few hundred MB."""
+MOST_BYTES = 6 * 2**30
+"""Images kept in memory; a whole-body PET/CT takes a few hundred MB."""
 
 
 class OpenCase:
@@ -35,6 +35,14 @@ class OpenCase:
         self._making: dict[str, Lock] = {}
         self._lock = Lock()
         self._tables: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    @property
+    def size(self) -> int:
+        """Bytes of its images and of the files made of them; what else it needs is small beside them."""
+        kept = self.case.kept
+        arrays = [v.array for v in kept.study.volumes.values()] + list(kept.segmentation.organs.values())
+        masks = 2 * kept.segmentation.lesions.labels.nbytes
+        return sum(a.nbytes for a in arrays) + masks + sum(map(len, list(self._files.values())))
 
     def volume(self, name: str) -> bytes:
         """PET or CT as a file.
@@ -125,6 +133,7 @@ class Desk:
     def __init__(self, index: Index, access: Access) -> None:
         self.index, self.access = index, access
         self._open: OrderedDict[str, OpenCase] = OrderedDict()
+        self._opening: dict[str, Lock] = {}
         self._lock = Lock()
 
     def case(self, case_id: str) -> OpenCase:
@@ -137,13 +146,17 @@ class Desk:
             if case_id in self._open:
                 self._open.move_to_end(case_id)
                 return self._open[case_id]
+            opening = self._opening.setdefault(case_id, Lock())
         folder = self.index.folder(case_id)
-        opened = OpenCase(ReadCase(folder))
-        with self._lock:
-            found = self._open.setdefault(case_id, opened)
-            while len(self._open) > MOST_OPEN:
-                self._open.popitem(last=False)
-        return found
+        with opening:  # who asks while it is being read waits, and does not read it once more
+            if (known := self._open.get(case_id)) is not None:
+                return known
+            opened = OpenCase(ReadCase(folder))
+            with self._lock:
+                self._open[case_id] = opened
+                while len(self._open) > 1 and sum(o.size for o in self._open.values()) > MOST_BYTES:
+                    self._open.popitem(last=False)
+            return opened
 
     def facts(self, case_id: str) -> list[VersionFact]:
         """The versions of a case, as the index has them."""
