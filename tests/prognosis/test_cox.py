@@ -73,7 +73,7 @@ def test_complete_separation_is_seen_before_the_fit_runs_away(column: list[float
 def test_a_model_that_cannot_be_is_refused_by_name() -> None:
     outcome, x = simulated(40, 0)
     for values, words in (
-        ({"x": x, "flat": np.ones(40)}, "flat is the same for all 40 patients"),
+        ({"x": x, "flat": np.ones(40)}, "flat is the same for all of 40 patients"),
         ({"x": x, "y": x**2, "both": 3 * x - x**2 + 7}, "both follows from the other variables"),
     ):
         with pytest.raises(LymphoscopeError, match=words):

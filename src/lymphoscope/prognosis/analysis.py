@@ -130,6 +130,10 @@ def _horizon(outcome: Outcome, question: Question) -> float:
     if not 0 < question.horizon <= last:
         what = f"the horizon is {question.horizon:g}, and the longest follow-up {last:g} {question.unit}".rstrip()
         raise LymphoscopeError("USE-E-VALUE", what, "--horizon", "Give it in the unit of the times.")
+    if not outcome.by(question.horizon).event.any():
+        first = float(outcome.time[outcome.event].min())
+        what = f"nobody has the event by {question.horizon:g}; the first one is at {first:g} {question.unit}".rstrip()
+        raise LymphoscopeError("USE-E-VALUE", what, "--horizon", "Give it in the unit of the times.")
     return question.horizon
 
 

@@ -177,11 +177,11 @@ def _coefficient(name: str, beta: float, se: float) -> Coefficient:
 
 def _require_fittable(outcome: Outcome, values: Mapping[str, Floats]) -> None:
     if outcome.events < 2:
-        what = f"there {'is 1 event' if outcome.events else 'is no event'} among {len(outcome)} patients"
+        what = f"there {'is 1 event' if outcome.events else 'is no event'} among {_patients(outcome)}"
         raise LymphoscopeError("PROG-E-FIT", what, fix="Follow the patients longer, or take another endpoint.")
     for name, column in values.items():
         if not np.ptp(column):
-            what = f"{name} is the same for all {len(outcome)} patients"
+            what = f"{name} is the same for all of {_patients(outcome)}"
             raise LymphoscopeError("PROG-E-FIT", what, name, "Leave it out: it can tell no two patients apart.")
         side = separated(outcome, column)
         if side:
@@ -192,6 +192,10 @@ def _require_fittable(outcome: Outcome, values: Mapping[str, Floats]) -> None:
     if dependent:
         what = f"{dependent} follows from the other variables"
         raise LymphoscopeError("PROG-E-FIT", what, dependent, "Leave it out: it adds nothing to them.")
+
+
+def _patients(outcome: Outcome) -> str:
+    return f"{len(outcome)} patient{'s' * (len(outcome) != 1)}"
 
 
 def separated(outcome: Outcome, column: Floats) -> str:

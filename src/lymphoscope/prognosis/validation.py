@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.prognosis.cox import Cox, fit
 from lymphoscope.prognosis.cutoff import CutOff, youden
 from lymphoscope.prognosis.folds import Folds
@@ -80,7 +81,11 @@ def out_of_fold(
     models, trained = [], []
     for number in range(int(fold.max()) + 1):
         inside = fold == number
-        model = fitting(outcome.take(~inside), {name: column[~inside] for name, column in values.items()})
+        try:
+            model = fitting(outcome.take(~inside), {name: column[~inside] for name, column in values.items()})
+        except LymphoscopeError as error:
+            what = f"{error.message.what}, where fold {number + 1} is left out"
+            raise LymphoscopeError(error.code, what, error.message.where, error.message.fix) from None
         predictor[inside] = model.predictor(table[inside])
         risk[inside] = np.stack([model.risk(table[inside], time) for time in at], axis=1)
         known = np.full(len(outcome), np.nan)

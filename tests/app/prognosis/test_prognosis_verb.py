@@ -78,7 +78,7 @@ def test_the_same_table_and_words_give_the_same_bytes(done: Path, tmp_path: Path
 def test_a_variable_that_separates_is_left_out_with_the_reason_and_the_others_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = rows_of(COHORT)
+    rows = rows_of(COHORT)[:50]
     lines = ["patient,months,progression,suvmax,perfect"]
     lines += [f"{r['patient']},{r['months']},{r['progression']},{r['suvmax']},{r['progression']}" for r in rows]
     (tmp_path / "c.csv").write_text("\n".join(lines), encoding="utf-8")
@@ -111,6 +111,7 @@ def test_a_signature_chooses_among_columns_meant_by_a_pattern(
         (("--time", "months", "--event", "progression", "--variables", "centre"), 3, "Code it as 0 and 1"),
         (("--time", "months", "--event", "progression", "--variables", "months"), 2, "cannot predict itself"),
         (("--time", "months", "--event", "progression", "--horizon", "720"), 2, "the longest follow-up 65.7"),
+        (("--time", "months", "--event", "progression", "--horizon", "0.01"), 2, "nobody has the event by 0.01"),
         (("--time", "months", "--event", "progression", "--model", "a=ecog", "--model", "a=stage"), 2, "called a"),
         (("--time", "months", "--event", "progression", "--model", "=ecog"), 2, "is no model"),
     ],
@@ -121,6 +122,24 @@ def test_what_cannot_be_is_refused_and_nothing_is_written(
     assert ran("prognosis", COHORT, "-o", tmp_path / "out", *words) == status
     assert says in " ".join(capsys.readouterr().err.split())
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("odd", "kept", "says"),
+    [
+        (lambda n: int(n == 0), ["suvmax"], "is the same for all of 40 patients, where fold"),
+        (lambda n: (n % 5) * 1e9, ["suvmax", "odd", "all together"], ""),
+        (lambda n: 1, ["suvmax"], "odd is the same for all of 50 patients"),
+    ],
+)
+def test_odd_columns_break_nothing(odd, kept: list[str], says: str, tmp_path: Path) -> None:
+    lines = ["months,progression,suvmax,odd"]
+    lines += [f"{r['months']},{r['progression']},{r['suvmax']},{odd(n)}" for n, r in enumerate(rows_of(COHORT)[:50])]
+    (tmp_path / "c.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert ran("prognosis", tmp_path / "c.csv", "-o", tmp_path / "out", *ASKED, "--variables", "suvmax,odd", "-q") == 0
+    record = json.loads((tmp_path / "out" / "report.json").read_bytes())
+    assert [model["name"] for model in record["models"]] == kept
+    assert says in " ".join(record["notes"])
 
 
 def test_curves_alone_need_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,8 @@ Record = Mapping[str, Any]
 _COLOURS = (BLUE, RED, GREEN, ORANGE, GREY, "#CC79A7", "#56B4E9", "#000000")
 _MOST = len(_COLOURS)
 _TICKS = 6
+_RATIOS = (1e-3, 1e3)
+"""Hazard ratios beyond are drawn at the edge."""
 
 
 def figures(record: Record) -> tuple[Picture, ...]:
@@ -92,8 +94,9 @@ def _forest(record: Record) -> Picture | None:
         canvas = Canvas(6.8, 1.2 + 0.3 * len(rows))
         axes = canvas.axes[0]
         for place, (_, found, colour) in enumerate(reversed(rows)):
-            axes.plot([found["low"], found["high"]], [place, place], color=colour, linewidth=1.4)
-            axes.plot(found["hazard_ratio"], place, "s", color=colour, markersize=5)
+            low, middle, high = np.clip([found[end] for end in ("low", "hazard_ratio", "high")], *_RATIOS)
+            axes.plot([low, high], [place, place], color=colour, linewidth=1.4)
+            axes.plot(middle, place, "s", color=colour, markersize=5)
         axes.axvline(1, color=GREY, linewidth=0.8)
         axes.set_xscale("log")
         _plain_ticks(axes)

@@ -85,13 +85,14 @@ def models_table(record: Record) -> Table | None:
     rows = []
     for model in record["models"]:
         unseen = model["unseen"]
-        scaled = 1 - unseen["integrated_brier"] / unseen["integrated_brier_without_model"]
+        without = unseen["integrated_brier_without_model"]
+        gain = f"{100 * (1 - unseen['integrated_brier'] / without):.1f} %" if without else NONE
         rows.append(
             (
                 model["name"], _content(model), NONE if model["aic"] is None else f"{model['aic']:.1f}",
                 figure(model["apparent_harrell"]),
                 interval(unseen["harrell"]), interval(unseen["uno"]), interval(unseen["auc_at_horizon"]),
-                figure(unseen["integrated_brier"]), f"{100 * scaled:.1f} %".replace("-", "−"),
+                figure(unseen["integrated_brier"]), gain.replace("-", "−"),
             )
         )  # fmt: skip
     heads = ("model", "variables", "AIC>", "apparent C>", "C, unseen (95 %)>", "Uno's C (95 %)>", "AUC(t) (95 %)>",
