@@ -13,6 +13,7 @@ from lymphoscope.app import model_options as m
 from lymphoscope.app import options as o
 from lymphoscope.app.cli_dataset import data_sets
 from lymphoscope.app.cli_networks import networks
+from lymphoscope.app.cli_nnunet import nnunet_app
 from lymphoscope.app.cli_prognosis import survival
 from lymphoscope.app.leaving import FAILED, REFUSED, leaving_well
 from lymphoscope.app.leaving import verb as _verb
@@ -494,3 +495,4 @@ def doctor(context: typer.Context, as_json: o.Json = False) -> None:
 app.add_typer(networks)
 app.add_typer(survival)
 app.add_typer(data_sets, name="dataset", help="Make data sets to train on.")
+app.add_typer(nnunet_app, name="nnunet", help="The real nnU-Net, in an installation of its own.")

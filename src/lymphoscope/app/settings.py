@@ -25,6 +25,11 @@ CONNECTIVITIES = (6, 18, 26)
 SEXES = ("M", "F", "O")
 
 
+def environment_with(names: Mapping[str, str]) -> dict[str, str]:
+    """The environment for another program, with some names set in it."""
+    return {**os.environ, **names}
+
+
 COMPONENT, SEGMENT = "component", "segment"
 
 

@@ -303,6 +303,7 @@ _CODES = {
     "MODEL-E-STORED": Code("a file of a stored model is missing or changed", fix="Remove the model and add it again."),
     "MODEL-E-DOWNLOAD": Code("a model could not be fetched", fix="Fetch the file another way and give its path."),
     "MODEL-E-HASH": Code("a file is not the one that was published", fix="Fetch it again; do not use this one."),
+    "RUN-E-NNUNET": Code("nnU-Net failed", fix="See nnunet.log in the folder of the run."),
     "RUN-E-UNEXPECTED": Code(
         "Lymphoscope failed", fix="Please report the code and the log; no patient data are in it."
     ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.evaluate.overlap import Confusion
 
-_NAMES = ("Dice", "IoU", "FP", "TP", "FN", "TN", "n_pred", "n_ref")
+NAMES = ("Dice", "IoU", "FP", "TP", "FN", "TN", "n_pred", "n_ref")
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class CaseCounts:
     counts: Confusion
 
 
-def _metrics(counts: Confusion) -> dict[str, float]:
+def metrics_of(counts: Confusion) -> dict[str, float]:
+    """The numbers of one case and label, as nnU-Net has them: NaN where neither side holds anything."""
     union = counts.tp + counts.fp + counts.fn
     return {
         "Dice": 2 * counts.tp / (union + counts.tp) if union else math.nan,
@@ -54,22 +55,36 @@ def write_summary(cases: Iterable[CaseCounts]) -> bytes:
     """The bytes of a ``summary.json`` in nnU-Net's form (with its ``NaN``, which strict readers of JSON refuse)."""
     by_case: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
     for case in cases:
-        by_case.setdefault((case.reference_file, case.prediction_file), {})[case.label] = _metrics(case.counts)
-    labels = dict.fromkeys(label for metrics in by_case.values() for label in metrics)
-    mean = {
-        label: {name: _mean([m[label][name] for m in by_case.values() if label in m]) for name in _NAMES}
-        for label in labels
-    }
-    foreground = [numbers for label, numbers in mean.items() if label != "0"]
+        by_case.setdefault((case.reference_file, case.prediction_file), {})[case.label] = metrics_of(case.counts)
+    mean = _means(by_case.values())
     summary = {
         "metric_per_case": [
             {"reference_file": reference, "prediction_file": prediction, "metrics": metrics}
             for (reference, prediction), metrics in by_case.items()
         ],
         "mean": mean,
-        "foreground_mean": {name: float(np.mean([m[name] for m in foreground])) for name in _NAMES},
+        "foreground_mean": _foreground(mean),
     }
     return (json.dumps(summary, indent=4, sort_keys=True) + "\n").encode()
+
+
+def foreground_means(cases: Iterable[CaseCounts]) -> dict[str, float]:
+    """Means over the cases of each label but the background, then over the labels: nnU-Net's ``foreground_mean``."""
+    by_case: dict[tuple[str, str], dict[str, dict[str, float]]] = {}
+    for case in cases:
+        by_case.setdefault((case.reference_file, case.prediction_file), {})[case.label] = metrics_of(case.counts)
+    return _foreground(_means(by_case.values()))
+
+
+def _means(cases: Collection[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """Means over the cases of each label."""
+    labels = dict.fromkeys(label for metrics in cases for label in metrics)
+    return {label: {n: _mean([m[label][n] for m in cases if label in m]) for n in NAMES} for label in labels}
+
+
+def _foreground(mean: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    foreground = [numbers for label, numbers in mean.items() if label != "0"]
+    return {name: float(np.mean([m[name] for m in foreground])) for name in NAMES}
 
 
 def _mean(values: list[float]) -> float:

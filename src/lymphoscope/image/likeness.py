@@ -1,7 +1,8 @@
 """Whether two PETs may be of one examination, whatever their identifiers, grids, units or cropping of air say.
 
 The body's own box is cut into cells; the logarithm of their mean uptake, standardised, is the likeness of a PET. The
-same examination exported twice, resampled, rounded or with another weight has nearly the same one; another patient has not.
+same examination exported twice, resampled, rounded or with another weight has nearly the same one; another patient has
+not.
 """
 
 from __future__ import annotations
