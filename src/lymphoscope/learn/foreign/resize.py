@@ -19,6 +19,8 @@ from scipy import ndimage
 
 Floats = NDArray[np.float32]
 
+_FAINT = 1e-9
+
 ANISOTROPY = 3.0
 """Ratio of the largest to the smallest spacing above which the coarse axis is resampled by itself."""
 
@@ -116,7 +118,12 @@ def matrix(old: int, new: int, kind: str, order: int) -> Floats:
     degree: Any = order
     if kind == "spline":
         made = ndimage.zoom(np.eye(old), (new / old, 1.0), order=degree, mode="nearest", grid_mode=True)
-        return np.asarray(made, np.float32)
+        return _short(made)
     places = (np.arange(new) + 0.5) * (old / new) - 0.5
     rows = [ndimage.map_coordinates(row, places[None], order=degree, mode="nearest") for row in np.eye(old)]
-    return np.asarray(np.stack(rows, axis=1), np.float32)
+    return _short(np.stack(rows, axis=1))
+
+
+def _short(weights: NDArray[np.float64]) -> Floats:
+    """A spline reaches over the whole axis, ever fainter: what is less than rounding only makes processors slow."""
+    return np.where(np.abs(weights) < _FAINT, 0.0, weights).astype(np.float32)

@@ -1,0 +1,209 @@
+"""What a network of nnU-Net's size costs on a processor: nnU-Net's own predictor and ours, lever by lever.
+
+    python benchmarks/network_engine.py NNUNET_PYTHON [--out FOLDER] [--threads 2] [--only window,windows,levers,whole]
+
+NNUNET_PYTHON is an interpreter with nnunetv2 2.5.2. Weights are random, which is the hardest case for agreement: masks
+are noise, and every voxel lies on an edge. Whole bodies are not given to nnU-Net, which would take hours: its time is
+that of one window, measured beside ours in the same minutes, times its number of windows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests" / "oracles"))
+from nnunet_models import spec  # noqa: E402
+
+from lymphoscope.app.models.add import Wish, add  # noqa: E402
+from lymphoscope.app.models.source import Fetching  # noqa: E402
+from lymphoscope.app.models.store import Store  # noqa: E402
+from lymphoscope.core.geometry import Geometry  # noqa: E402
+from lymphoscope.core.units import Unit  # noqa: E402
+from lymphoscope.core.volume import Volume  # noqa: E402
+from lymphoscope.image.body_phantom import BodyOptions, body_phantom  # noqa: E402
+from lymphoscope.image.resample import ct_on  # noqa: E402
+from lymphoscope.learn.foreign.effort import Effort, layout  # noqa: E402
+from lymphoscope.learn.foreign.predictor import Foreign, predict  # noqa: E402
+from lymphoscope.learn.foreign.preparing import prepared  # noqa: E402
+from lymphoscope.learn.foreign.stored import BUDGETS, Budget, open_stored  # noqa: E402
+from lymphoscope.learn.streaming import slabs  # noqa: E402
+
+PATCH = 128
+SIDE = (128, 128, 128)
+TIMES = 2
+WHOLE = {"200 × 200 × 330": (330, 200, 200), "400 × 400 × 330": (330, 400, 400)}
+FIELD_MM = (990.0, 814.0, 814.0)
+
+
+def big(size: str) -> dict[str, Any]:
+    """nnU-Net's 3d_fullres of six stages, 32 to 320 features; or a small one."""
+    made = spec("plain", mirror=[])
+    full = made["plans"]["configurations"]["3d_fullres"]
+    full["spacing"], full["patch_size"] = [3.0, 2.036, 2.036], [PATCH] * 3
+    words = full["architecture"]["arch_kwargs"]
+    if size == "small":
+        made |= {"steps": 120}
+        full["patch_size"] = [32] * 3
+        return made
+    words |= {
+        "n_stages": 6, "features_per_stage": [32, 64, 128, 256, 320, 320], "kernel_sizes": [[3, 3, 3]] * 6,
+        "strides": [[1, 1, 1], *[[2, 2, 2]] * 5], "n_conv_per_stage": [2] * 6, "n_conv_per_stage_decoder": [2] * 5,
+    }  # fmt: skip
+    return made
+
+
+def model(python: str, out: Path, size: str) -> Path:
+    """A model folder of that size and the same in a store, made once."""
+    folder = out / size
+    if not (out / "store" / size).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "spec.json").write_text(json.dumps(big(size)))
+        peer(python, "make", folder / "spec.json", folder / "model")
+        add(str(folder / "model"), Store(out / "store"), Wish(name=size), Fetching(lambda _: False))
+    return folder / "model"
+
+
+def peer(python: str, *words: object) -> None:
+    subprocess.run([python, str(HERE.parent / "tests" / "oracles" / "nnunet_peer.py"), *map(str, words)], check=True)
+
+
+def noise(shape: tuple[int, ...]) -> tuple[np.ndarray, Geometry]:
+    """A case of the model's own spacing, so that nothing is resampled."""
+    rng = np.random.default_rng(0)
+    images = np.stack([rng.normal(0, 80, shape), np.abs(rng.normal(1, 1, shape))]).astype(np.float32)
+    return images, Geometry.axial(shape, (3.0, 2.036, 2.036))  # type: ignore[arg-type]
+
+
+def volumes(images: np.ndarray, grid: Geometry) -> dict[str, Volume]:
+    return {"ct:hu": Volume(images[0], grid, Unit.HU), "pet:suv": Volume(images[1], grid, Unit.SUV_BW)}
+
+
+def dice(a: np.ndarray, b: np.ndarray) -> float:
+    return 2 * np.count_nonzero((a > 0) & (b > 0)) / max(1, np.count_nonzero(a) + np.count_nonzero(b))
+
+
+def window_and_agreement(python: str, out: Path, threads: int) -> list[tuple[str, ...]]:
+    """One window by nnU-Net and by us, same weights and settings, the better of two: its time, and the masks."""
+    held = model(python, out, "large")
+    images, grid = noise(SIDE)
+    np.savez(out / "case.npz", images=images, spacing=grid.spacing)
+    rows = []
+    peer(python, "predict", held, out / "case.npz", out / "peer.npz", "--threads", threads, "--times", TIMES)
+    with np.load(out / "peer.npz") as found:
+        theirs, seconds, peak = found["labels"], float(found["seconds"]), float(found["peak_gib"])
+    rows.append(("nnunetv2 2.5.2, torch fp32, no mirroring", f"{seconds:.2f}", "1.0", "1", f"{peak:.1f}"))
+    for precision in ("f32", "bf16"):
+        loaded = open_stored(out / "store" / "large", Budget(Effort(mirror=False), precision, ""))
+        own = float("inf")
+        for _ in range(TIMES):
+            begun = time.perf_counter()
+            ours = predict(loaded, volumes(images, grid), Effort(mirror=False)).classes.array
+            own = min(own, time.perf_counter() - begun)
+        same = f"{dice(ours, theirs):.4f}"
+        rows.append((f"ours, OpenVINO {precision}", f"{own:.2f}", f"{seconds / own:.1f}", same, ""))
+    (out / "window.json").write_text(json.dumps(rows))
+    return rows
+
+
+def body(shape: tuple[int, int, int]) -> dict[str, Volume]:
+    """A whole body on a grid of that many voxels, 990 mm long."""
+    made = body_phantom(BodyOptions(shape, None))
+    grid = Geometry.axial(shape, tuple(mm / n for mm, n in zip(FIELD_MM, shape, strict=True)))  # type: ignore[arg-type]
+    pet = Volume(made.pet.array, grid, Unit.SUV_BW)
+    return {"pet:suv": pet, "ct:hu": Volume(np.where(pet.array > 0.1, 40, -1000).astype(np.int16), grid, Unit.HU)}
+
+
+def windows(out: Path) -> list[tuple[str, ...]]:
+    """Windows of each budget on whole bodies, counted without computing any."""
+    rows = []
+    for name, shape in WHOLE.items():
+        case = body(shape)
+        loaded = open_stored(out / "store" / "large", BUDGETS["fast"])
+        begun = time.perf_counter()
+        made = prepared(loaded.plan, [case[role].array for role in loaded.roles], case["pet:suv"].geometry)
+        seconds = time.perf_counter() - begun
+        counts = []
+        for budget in BUDGETS.values():
+            where = layout(loaded.plan, made, case["pet:suv"], budget.effort)
+            calls: list[int] = []
+            for _ in slabs(lambda p, c=calls: (c.append(1), p[:, :1])[1], made.images[(slice(None), *where.box)],
+                           where.windows, (0.0,)):  # fmt: skip
+                pass
+            counts.append(str(len(calls)))
+        rows.append((name, *counts, f"{seconds:.1f}"))
+    return rows
+
+
+def whole(out: Path, name: str, budget: str) -> dict[str, float]:
+    """One whole body by the large network: seconds and peak memory of this process."""
+    case = body(WHOLE[name])
+    begun = time.perf_counter()
+    loaded = open_stored(out / "store" / "large", BUDGETS[budget])
+    predict(loaded, case, BUDGETS[budget].effort)
+    seconds = time.perf_counter() - begun
+    return {"seconds": seconds, "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+
+
+def levers(python: str, out: Path) -> list[tuple[str, ...]]:
+    """Masks of a small trained network on a body, each budget against nnU-Net's own settings."""
+    model(python, out, "small")
+    made = body_phantom(BodyOptions((165, 100, 100), (165, 200, 200)))
+    assert made.ct is not None
+    case = {"pet:suv": made.pet, "ct:hu": ct_on(made.ct, made.pet.geometry)}
+    masks: dict[str, tuple[np.ndarray, float]] = {}
+    for name, budget in BUDGETS.items():
+        loaded: Foreign = open_stored(out / "store" / "small", budget)
+        begun = time.perf_counter()
+        masks[name] = predict(loaded, case, budget.effort).labels.array, time.perf_counter() - begun
+    full = masks["full"][0]
+    return [(n, f"{s:.1f}", f"{dice(m, full):.4f}", str(int(m.sum()))) for n, (m, s) in masks.items()]
+
+
+def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    print(f"\n{title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    for row in rows:
+        print(f"| {' | '.join(row)} |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("python", help="an interpreter with nnunetv2")
+    parser.add_argument("--out", type=Path, default=Path("engine"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--only", default="window,windows,levers,whole")
+    parser.add_argument("--one", nargs=2, help="a whole body and a budget: what `whole` runs in a process of its own")
+    wish = parser.parse_args()
+    wish.out.mkdir(parents=True, exist_ok=True)
+    if wish.one:
+        print(json.dumps(whole(wish.out, *wish.one)))
+        return
+    parts = wish.only.split(",")
+    if "window" in parts:
+        head = ("one window of 128³", "s", "times faster", "Dice with nnU-Net's mask", "peak GiB")
+        table("Same weights, same windows", head, window_and_agreement(wish.python, wish.out, wish.threads))
+    model(wish.python, wish.out, "large")
+    if "windows" in parts:
+        table("Windows of one network", ("voxels", *BUDGETS, "s to prepare"), windows(wish.out))
+    if "levers" in parts:
+        table("A small trained network", ("budget", "s", "Dice with full", "voxels"), levers(wish.python, wish.out))
+    if "whole" in parts:
+        rows = []
+        for name in WHOLE:
+            call = [sys.executable, __file__, wish.python, "--out", str(wish.out), "--one", name, "fast"]
+            found = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+            rows.append((name, "fast", f"{found['seconds']:.0f}", f"{found['peak_gib']:.1f}"))
+        table("A whole body, one network", ("voxels", "budget", "s", "peak GiB"), rows)
+
+
+if __name__ == "__main__":
+    main()
