@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphoscope.prognosis.curves import Censoring, by_group, follow_up, kaplan_meier, log_rank, restricted_mean
+from lymphoscope.prognosis.curves import (
+    Censoring,
+    by_group,
+    follow_up,
+    kaplan_meier,
+    log_rank,
+    restricted_mean,
+    survival_at,
+)
 from lymphoscope.prognosis.outcome import Outcome
 
 from .cohorts import ARM, FREIREICH, MERCAPTOPURINE, simulated
@@ -16,6 +24,15 @@ def test_kaplan_meier_of_the_6_mp_arm_is_that_of_the_specification() -> None:
     assert curve.at(23)[0] == pytest.approx(0.4482, abs=5e-5)
     assert curve.median == 23
     assert curve.at_risk([0, 6, 7, 10, 36]) == [21, 21, 17, 15, 0], "just before the time, as printed under curves"
+
+
+def test_the_quick_estimate_is_that_of_the_curve() -> None:
+    outcome, _ = simulated(70, 3)
+    tied = Outcome(np.ceil(outcome.time * 5), outcome.event)
+    for one in (outcome, tied, MERCAPTOPURINE):
+        times = [0.0, 0.1, 0.5, 1.0, 3.0, 10.0, 99.0]
+        curve = kaplan_meier(one)
+        assert survival_at(one, times) == pytest.approx([curve.at(time)[0] for time in times])
 
 
 def test_log_rank_of_freireich_is_that_of_the_specification() -> None:

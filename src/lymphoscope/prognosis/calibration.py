@@ -10,7 +10,7 @@ from scipy.integrate import trapezoid
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.prognosis.cox import Cox, fit
-from lymphoscope.prognosis.curves import Censoring, kaplan_meier
+from lymphoscope.prognosis.curves import Censoring, kaplan_meier, survival_at
 from lymphoscope.prognosis.outcome import Flags, Floats, Outcome, Rows
 
 MOST_GROUPS = 5
@@ -73,7 +73,7 @@ def calibration(outcome: Outcome, risk: ArrayLike, predictor: ArrayLike, horizon
     count = max(1, min(MOST_GROUPS, p.size // _FEWEST_IN_GROUP))
     order = np.argsort(p, kind="stable")
     groups = tuple(_group(outcome, p, rows, horizon) for rows in np.array_split(order, count))
-    observed = 1 - kaplan_meier(outcome).at(horizon)[0]
+    observed = 1 - float(survival_at(outcome, horizon))
     slope = _slope(outcome, lp)
     interval = None
     if slope is not None:
@@ -154,14 +154,14 @@ def decision_curve(outcome: Outcome, risk: ArrayLike, horizon: float, thresholds
     return DecisionCurve(
         t,
         np.array([_net_benefit(outcome, p >= at, horizon, at) for at in t]),
-        _worth(1 - kaplan_meier(outcome).at(horizon)[0], t),
+        _worth(1 - float(survival_at(outcome, horizon)), t),
     )
 
 
 def _net_benefit(outcome: Outcome, treated: Flags, horizon: float, threshold: float) -> float:
     if not treated.any():
         return 0.0
-    events = 1 - kaplan_meier(outcome.take(treated)).at(horizon)[0]
+    events = 1 - float(survival_at(outcome.take(treated), horizon))
     return float(treated.mean() * _worth(events, np.asarray(threshold)))
 
 

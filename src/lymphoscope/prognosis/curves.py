@@ -84,6 +84,15 @@ def kaplan_meier(outcome: Outcome) -> Curve:
     )
 
 
+def survival_at(outcome: Outcome, time: ArrayLike) -> Floats:
+    """The Kaplan–Meier estimate at some times, without interval: quick where hundreds are wanted."""
+    times, place = np.unique(outcome.time, return_inverse=True)
+    had = np.bincount(place, outcome.event, times.size)
+    at_risk = np.bincount(place, minlength=times.size)[::-1].cumsum()[::-1]
+    survival = np.concatenate([[1.0], np.cumprod(1 - had / at_risk)])
+    return np.asarray(survival[np.searchsorted(times, time, side="right")])
+
+
 def _falls_to_half(times: Floats, survival: Floats) -> float | None:
     there = np.flatnonzero(survival <= 0.5 + 1e-12)
     return float(times[there[0]]) if there.size else None

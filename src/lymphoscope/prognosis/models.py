@@ -14,7 +14,7 @@ from lymphoscope.evaluate.classification import Calls, auc, delong_test, mcnemar
 from lymphoscope.evaluate.statistics import Interval, Resampling, bootstrap, holm
 from lymphoscope.prognosis.calibration import brier, calibration, decision_curve, integrated_brier
 from lymphoscope.prognosis.cox import Cox, examine, fit, nested_test
-from lymphoscope.prognosis.curves import by_group, kaplan_meier, log_rank
+from lymphoscope.prognosis.curves import by_group, log_rank, survival_at
 from lymphoscope.prognosis.discrimination import Concordance, auc_at, harrell, uno
 from lymphoscope.prognosis.folds import Folds
 from lymphoscope.prognosis.outcome import Endpoint, Flags, Floats, Outcome, Rows
@@ -139,7 +139,7 @@ def chosen_in_folds(models: Sequence[Cox]) -> dict[str, int]:
 def _unseen_record(tried: Tried, setting: Setting) -> Record:
     outcome, unseen, horizon = setting.outcome, tried.unseen, setting.horizon
     risk = unseen.risk_by(horizon)
-    null = np.stack([_null_risk(setting, float(time)) for time in unseen.times], axis=1)
+    null = _null_risk(setting, unseen.times)
     curve = decision_curve(outcome, risk, horizon, _THRESHOLDS)
     groups = unseen.groups(outcome, at_median)
     return {
@@ -157,12 +157,12 @@ def _unseen_record(tried: Tried, setting: Setting) -> Record:
     }
 
 
-def _null_risk(setting: Setting, time: float) -> Floats:
-    """Risk by a time without any variable, by the curve of the other folds."""
-    risk = np.empty(len(setting.outcome))
+def _null_risk(setting: Setting, times: Floats) -> Floats:
+    """(n, k): risk by each time without any variable, by the curve of the other folds."""
+    risk = np.empty((len(setting.outcome), times.size))
     for number in range(int(setting.fold.max()) + 1):
         inside = setting.fold == number
-        risk[inside] = 1 - kaplan_meier(setting.outcome.take(~inside)).at(time)[0]
+        risk[inside] = 1 - survival_at(setting.outcome.take(~inside), times)
     return risk
 
 
