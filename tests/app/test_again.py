@@ -40,7 +40,7 @@ def test_an_unread_case_has_the_record_it_was_written_with_to_the_byte(case: Pat
 def test_images_and_organs_come_back_as_they_were(case: Path) -> None:
     kept, start, _ = reread(case)
     assert kept.study.pet.array.dtype == np.float32
-    assert kept.study.ct is not None
+    assert kept.ct is not None
     assert kept.segmentation.organs["liver"].any()
     assert np.array_equal(start.labels() > 0, kept.segmentation.candidates.labels > 0)
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,32 @@ class Kept:
     """A measured case as it is found in its folder.
 
     Attributes:
-        study: PET, CT, the patient's facts and the messages on the study.
+        folder: The case folder.
+        study: PET, the patient's facts and the messages on the study.
         segmentation: Its lesions and decisions.
         record: ``report.json``.
     """
 
+    folder: Path
     study: Study
     segmentation: Segmentation
     record: Mapping[str, Any]
+
+    @cached_property
+    def ct(self) -> Volume | None:
+        """The CT, HU; most of a case's bytes, read when somebody looks at it, since no number rests on it."""
+        return read_nifti(self.folder / "ct.nii.gz", Unit.HU) if self.record["input"]["ct"] else None
+
+    @property
+    def whole(self) -> Study:
+        """The study with its CT."""
+        return self.study if self.ct is None else replace(self.study, volumes={"pet": self.study.pet, "ct": self.ct})
+
+    @property
+    def ct_spacing(self) -> tuple[float, float, float] | None:
+        """Voxel size of the CT, (z, y, x) mm, without reading it; None where there is none."""
+        ct = self.record["input"]["ct"]
+        return None if ct is None else tuple(ct["spacing_zyx_mm"])
 
 
 def facts(report: Report) -> dict[str, Any]:
@@ -104,9 +123,8 @@ def _kept(folder: Path, record: Mapping[str, Any], known: Mapping[str, Any]) -> 
         number[row["lesion"]] = row["region"]
     candidates = np.where(lesions.labels > 0, number[lesions.labels], candidates)
     mask = LesionMask(candidates, grid, "candidates")
-    volumes = {"pet": pet, **({"ct": read_nifti(folder / "ct.nii.gz", Unit.HU)} if record["input"]["ct"] else {})}
     study = Study(
-        volumes,
+        {"pet": pet},
         Patient(again["patient"]["sex"], *(_float(again["patient"][name]) for name in _PATIENT)),
         suv=SuvAudit(branch="kept", multipliers={n: float.fromhex(v) for n, v in again["multipliers"].items()}),
         uid_hash=record["input"]["study_uid_hash"] or "",
@@ -126,7 +144,7 @@ def _kept(folder: Path, record: Mapping[str, Any], known: Mapping[str, Any]) -> 
         organs=_organs(folder / ORGANS_FILE, grid, again["organs"]),
         organs_source=again["organs_source"],
     )
-    return Kept(study, segmentation, record)
+    return Kept(folder, study, segmentation, record)
 
 
 def decisions_of(mask: LesionMask, pet: Volume, said: Sequence[Mapping[str, Any]]) -> tuple[Decision, ...]:

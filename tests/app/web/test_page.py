@@ -50,7 +50,7 @@ def test_the_panes_show_something(reader: Any) -> None:
 
 def test_the_readout_is_the_value_that_is_measured(reader: Any, folder: Path) -> None:
     case = ReadCase(next(p for p in folder.iterdir() if p.is_dir()))
-    pet, ct = case.kept.study.pet, case.kept.study.ct
+    pet, ct = case.kept.study.pet, case.kept.ct
     assert ct is not None
     for index in ((5, 10, 10), (20, 14, 20), (31, 2, 39), (0, 29, 0), (16, 15, 25)):
         lps = [float(v) for v in pet.geometry.to_lps(index)]

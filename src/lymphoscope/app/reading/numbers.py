@@ -104,7 +104,7 @@ def report_of(kept: Kept, reading: Reading, before: Voxels, known: Known | None 
     segmentation = segmentation_of(kept, reading, before, mask)
     if known is not None:
         known.candidates = {reading.places: segmentation.candidates}
-    return measure(kept.study, segmentation, known=known)
+    return measure(kept.study if known is not None else kept.whole, segmentation, known=known)
 
 
 def record_of(kept: Kept, report: Report, software: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:

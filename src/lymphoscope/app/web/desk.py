@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,9 +41,10 @@ class OpenCase:
     def size(self) -> int:
         """Bytes of its images and of the files made of them; what else it needs is small beside them."""
         kept = self.case.kept
-        arrays = [v.array for v in kept.study.volumes.values()] + list(kept.segmentation.organs.values())
-        masks = 2 * kept.segmentation.lesions.labels.nbytes
-        return sum(a.nbytes for a in arrays) + masks + sum(map(len, list(self._files.values())))
+        grid = kept.study.pet.array.size
+        ct = kept.record["input"]["ct"]  # whether it was read by now or not
+        image = 2 * math.prod(ct["shape_zyx"]) if ct else 0
+        return grid * (4 + 8 + len(kept.segmentation.organs)) + image + sum(map(len, list(self._files.values())))
 
     def volume(self, name: str) -> bytes:
         """PET or CT as a file.
@@ -50,11 +52,13 @@ class OpenCase:
         Raises:
             LymphoscopeError: ``WEB-E-NOTHERE`` for a study without CT.
         """
-        volumes = self.case.kept.study.volumes
-        image, _, view = name.partition("-")
-        if image not in volumes or (view and name != "ct-view"):
+        kept = self.case.kept
+        if name == "pet":
+            return self._once(name, lambda: volume_file(kept.study.pet))
+        if name not in ("ct", "ct-view") or kept.ct_spacing is None or kept.ct is None:
             raise LymphoscopeError("WEB-E-NOTHERE", "there is no such image in the case")
-        return self._once(name, lambda: volume_file(thinned(volumes[image]) if view else volumes[image]))
+        ct = kept.ct
+        return self._once(name, lambda: volume_file(ct if name == "ct" else thinned(ct)))
 
     def frame(self, number: int, top: float) -> bytes:
         """A frame of the turning projection, SUV 0 to `top`."""

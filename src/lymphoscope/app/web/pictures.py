@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,14 +51,14 @@ def slots(reading: Reading) -> dict[int, int]:
     return {region.number: slot for slot, region in enumerate(sorted(chosen, key=lambda r: r.number), start=1)}
 
 
-def thinning(ct: Volume) -> int:
-    """How many pixels of a CT's slice the page takes one of: as many as come to 2 mm."""
-    return max(1, math.floor(VIEW_MM / max(ct.geometry.spacing[1:]) + 1e-3))
+def thinning(spacing: Sequence[float]) -> int:
+    """How many pixels of a CT's slice the page takes one of, by its voxel size: as many as come to 2 mm."""
+    return max(1, math.floor(VIEW_MM / max(spacing[1:]) + 1e-3))
 
 
 def thinned(ct: Volume) -> Volume:
     """A CT of fewer pixels in its slices for display: each a pixel that was scanned, where it was scanned."""
-    step, grid = thinning(ct), ct.geometry
+    step, grid = thinning(ct.geometry.spacing), ct.geometry
     array = np.ascontiguousarray(ct.array[:, ::step, ::step])
     affine = np.array(grid.affine)
     affine[:3, 1:3] *= step
