@@ -96,7 +96,7 @@ def test_a_run_measures_the_networks_mask(drawing: RunSettings, clinic: Callable
     voxel = done.report.study.pet.geometry.voxel_ml
     tmtv = next(row for row in record["key_numbers"] if row["key"] == "tmtv_ml")
     assert tmtv["value"] == pytest.approx(np.count_nonzero(suv > 5.0) * voxel, rel=1e-6)
-    assert tmtv["threshold"] == "as drawn by the model hot (budget standard)"
+    assert tmtv["threshold"] == "as drawn by hot (budget standard)"
     methods = record["sensitivity"]["methods"]
     assert set(methods) == {"network", "network p ≥ 0.3", "network p ≥ 0.7", "suv4.0"}
     assert methods["network p ≥ 0.3"]["tmtv_ml"] == pytest.approx(np.count_nonzero(suv >= 3.0) * voxel, rel=1e-6)

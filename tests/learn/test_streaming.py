@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,16 @@ def test_weights_are_highest_in_the_middle_and_nowhere_zero() -> None:
     weight = gaussian((16, 24, 32))
     assert weight.max() == weight[8, 12, 16] == 10 and weight.min() > 0
     assert weight[8, 12, 20] == pytest.approx(10 * np.exp(-0.5), rel=1e-3), "an eighth of the side is one deviation"
+
+
+def test_memory_does_not_grow_with_the_length_of_the_body() -> None:
+    def peak(length: int) -> int:
+        images = np.zeros((1, length, 32, 32), np.float32)
+        tracemalloc.start()
+        for _ in slabs(lambda patch: patch, images, Windows((16, 16, 16)), (0.0,)):
+            pass
+        highest = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return highest
+
+    assert peak(256) < 1.1 * peak(64)

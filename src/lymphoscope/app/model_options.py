@@ -40,7 +40,7 @@ RunModel = Annotated[
         "--model",
         metavar="NAME",
         show_default=False,
-        help="A stored model draws the lesions, and rules verify it: see `lymphoscope models`.",
+        help="A stored model draws the lesions, and rules verify it; of several (A,B) the union counts.",
     ),
 ]
 StoreFolder = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from hashlib import sha256
 from types import MappingProxyType
 
 import numpy as np
@@ -110,7 +110,7 @@ def segment_network(
         candidates=LesionMask(candidates, pet.geometry, "candidates"),
         decisions=decisions,
         method=NETWORK,
-        threshold=f"as drawn by the model {choice.name} (budget {choice.budget})",
+        threshold=f"as drawn by {choice.name} (budget {choice.budget})",
         min_volume_ml=0.0,
         connectivity=rules.connectivity,
         stages=stages(decisions),
@@ -122,23 +122,28 @@ def segment_network(
 
 
 def _ask(study: Study, choice: NetworkChoice, rules: Rules, progress: Progress) -> _Said:
+    """What the models say together: a lesion is what any of them draws."""
     from lymphoscope.learn.foreign.plans import read_json  # noqa: PLC0415 - slow to load, and only for networks
     from lymphoscope.learn.foreign.predictor import predict  # noqa: PLC0415
     from lymphoscope.learn.foreign.stored import budget_named, open_stored  # noqa: PLC0415
 
-    folder = Store(choice.store).folder(choice.name)
     budget = budget_named(choice.budget)
-    model = open_stored(folder, budget)
+    folders = [Store(choice.store).folder(name) for name in choice.names]
     volumes = {"pet:suv": study.pet}
     if study.ct is not None:
         volumes["ct:hu"] = ct_on(study.ct, study.pet.geometry)
-    found = predict(model, volumes, budget.effort, progress)
-    trained = read_json(folder / "plans.json").get("original_median_spacing_after_transp", ())
-    turned = [float(mm) for _, mm in sorted(zip(model.plan.transpose, trained, strict=False))]
-    return _Said(
-        components(found.labels.array > 0, rules.connectivity), np.asarray(found.lesion.array), found.volumes_ml,
-        tuple(turned),
-    )  # fmt: skip
+    drawn = np.zeros(study.pet.array.shape, bool)
+    probability = np.zeros(drawn.shape, np.float32)
+    volumes_ml: list[float] = []
+    for folder in folders:
+        model = open_stored(folder, budget)
+        found = predict(model, volumes, budget.effort, progress)
+        drawn |= found.labels.array > 0
+        np.maximum(probability, found.lesion.array, out=probability)
+        volumes_ml += found.volumes_ml
+    trained = read_json(folders[0] / "plans.json").get("original_median_spacing_after_transp", ())
+    turned = tuple(float(mm) for _, mm in sorted(zip(model.plan.transpose, trained, strict=False)))
+    return _Said(components(drawn, rules.connectivity), probability, tuple(volumes_ml), turned)
 
 
 def _weighed(said: _Said, judged: Judged, pet: Volume) -> tuple[NDArray[np.int32], tuple[Decision, ...]]:
@@ -220,7 +225,8 @@ def _tell(choice: NetworkChoice, said: _Said, pet: Volume, notes: Notes) -> None
     low, high = interval_ml(said.probability, said.volumes_ml, pet.geometry.voxel_ml)
     number = len(said.volumes_ml)
     over = f"probabilities {SPREAD[0]} to {SPREAD[1]}" + (f" and its {number} networks alone" if number > 1 else "")
-    what = f"the model {choice.name} drew the lesions; TMTV is {low:.0f}–{high:.0f} mL over {over}"
+    who = f"the model {choice.name}" if len(choice.names) == 1 else f"the models {' and '.join(choice.names)}"
+    what = f"{who} drew the lesions; TMTV is {low:.0f}–{high:.0f} mL over {over}"
     notes.add("SEG-W-NETWORK", what)
     if said.trained_mm:
         ratio = max(have / want for have, want in zip(pet.geometry.spacing, said.trained_mm, strict=False))
@@ -231,12 +237,11 @@ def _tell(choice: NetworkChoice, said: _Said, pet: Volume, notes: Notes) -> None
             )
 
 
-def card_sha256(store: Path, name: str) -> str:
-    """Hash of a model's card, which holds the hashes of all its files.
+def card_sha256(choice: NetworkChoice) -> str:
+    """Hash of the cards of the models, which hold the hashes of all their files.
 
     Raises:
         LymphoscopeError: ``USE-E-NAME`` for an unknown model.
     """
-    from hashlib import sha256  # noqa: PLC0415
-
-    return sha256((Store(store).folder(name) / "model.json").read_bytes()).hexdigest()
+    cards = [(Store(choice.store).folder(name) / "model.json").read_bytes() for name in choice.names]
+    return sha256(b"".join(cards)).hexdigest()

@@ -110,8 +110,7 @@ def _inputs(source: Path, settings: RunSettings) -> list[Path]:
 
 
 def _software(settings: RunSettings) -> dict[str, Any]:
-    network = settings.network
-    card = None if network is None else card_sha256(network.store, network.name)
+    card = None if settings.network is None else card_sha256(settings.network)
     return {"name": "lymphoscope", "version": __version__, "git": None, "model_sha256": card}
 
 

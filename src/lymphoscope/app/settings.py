@@ -58,10 +58,10 @@ class DrawnChoice:
 
 @dataclass(frozen=True)
 class NetworkChoice:
-    """A stored model that draws the lesions.
+    """Stored models that draw the lesions.
 
     Attributes:
-        name: Its name in the store.
+        name: Its name in the store; of several, separated by commas, the union is taken.
         budget: How much of it is computed: ``fast``, ``standard`` or ``full``.
         store: Where models are kept.
     """
@@ -69,6 +69,11 @@ class NetworkChoice:
     name: str
     budget: str
     store: Path
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the models."""
+        return tuple(dict.fromkeys(word.strip() for word in self.name.split(",")))
 
 
 @dataclass(frozen=True)

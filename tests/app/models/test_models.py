@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -132,8 +133,6 @@ def test_the_stored_model_draws_nnunets_mask(stored: Path, say: Say, tmp_path: P
 
 
 def test_a_changed_file_is_found_and_nothing_is_lost(foreign: Path, stored: Path, say: Say, tmp_path: Path) -> None:
-    import shutil  # noqa: PLC0415
-
     store = tmp_path / "models"
     shutil.copytree(stored, store)
     assert say("models", "verify", "blobs", store=store)[1]["sound"]
@@ -193,8 +192,6 @@ def test_what_is_no_model_is_refused(foreign: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
         archive.writestr("plans.json", "{}")
     assert code(tmp_path / "other.zip", "0" * 32) == "MODEL-E-HASH"
-    import shutil  # noqa: PLC0415
-
     for name in ("a", "b"):
         shutil.copytree(foreign, tmp_path / "two" / name)
     assert code(tmp_path / "two") == "MODEL-E-FOLDER"
@@ -207,6 +204,14 @@ def test_a_run_by_a_stored_model(stored: Path, say: Say, clinic: Callable[..., P
     assert status == 0 and record["segmentation"]["method"] == "network"
     assert record["settings"] | {"model": "blobs", "budget": "standard"} == record["settings"]
     assert any(m["code"] == "SEG-W-NETWORK" for m in record["messages"])
+    alone = record["key_numbers"][0]["value"]
+    shutil.copytree(stored / "blobs", stored / "twin")
+    status, record, _ = say(
+        "run", clinic("again"), "--model", "blobs,twin", "--no-dicom", "-o", tmp_path / "two", store=stored
+    )
+    shutil.rmtree(stored / "twin")
+    assert status == 0 and record["key_numbers"][0]["value"] == alone, "the union of a model with itself"
+    assert "models blobs and twin" in next(m["what"] for m in record["messages"] if m["code"] == "SEG-W-NETWORK")
     status, record, _ = say("run", clinic("bare", ct=False), "--model", "blobs", "-o", tmp_path / "none", store=stored)
     assert status == 3 and any(m["code"] == "DATA-E-MISSING" for m in record["messages"])
     assert say(*words, tmp_path / "slow", "--budget", "slow", store=stored)[0] == 2

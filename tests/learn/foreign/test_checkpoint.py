@@ -85,3 +85,16 @@ def _code(path: Path) -> str:
     with pytest.raises(LymphoscopeError) as refused:
         read_checkpoint(path)
     return refused.value.code
+
+
+def test_checkpoints_of_an_older_numpy_are_read(tmp_path: Path) -> None:
+    """numpy 1 knew its scalars by another name; the pickle of a checkpoint keeps the name it was written with."""
+    torch.save(held(), tmp_path / "new.pth")
+    with zipfile.ZipFile(tmp_path / "new.pth") as new, zipfile.ZipFile(tmp_path / "old.pth", "w") as old:
+        for entry in new.infolist():
+            data = new.read(entry)
+            if entry.filename.endswith("data.pkl"):
+                assert b"cnumpy._core.multiarray\nscalar\n" in data
+                data = data.replace(b"cnumpy._core.multiarray\nscalar\n", b"cnumpy.core.multiarray\nscalar\n")
+            old.writestr(entry, data)
+    assert read_checkpoint(tmp_path / "old.pth").configuration == "3d_fullres"
