@@ -53,9 +53,12 @@ STILL = {"b8-nnunet": ("network.heads.0.scores.2.weight", "network.heads.0.score
 
 def narrow(net: Use) -> Use:
     """The same network with few channels."""
+    if "net" in net.params:
+        return Use(net.name, {**net.params, "net": narrow(net.params["net"])})
     widths = net.params.get("widths", (32, 64, 128, 256))
     eighth = tuple(tuple(n // 4 for n in level) if isinstance(level, tuple) else max(4, level // 8) for level in widths)
-    settings = NARROW.get(net.name) or {"widths": eighth}
+    kernels = {"kernels": 3} if isinstance(net.params.get("kernels"), int) else {}
+    settings = NARROW.get(net.name) or {"widths": eighth, **kernels}
     return Use(net.name, {**net.params, **settings})
 
 
@@ -124,7 +127,7 @@ def test_its_plan_is_resolved_and_goes_through_json(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_one_step_moves_every_parameter(name: str) -> None:
+def test_a_few_steps_move_every_parameter(name: str) -> None:
     torch.manual_seed(0)
     multiple = max(net_facts(planned(name).recipe.learnt[-1], 2).multiple)
     # at stride 32 an example of 32 voxels is one value, of which a norm leaves nothing
@@ -140,11 +143,14 @@ def test_one_step_moves_every_parameter(name: str) -> None:
         optimizer.step()
 
     owner.parts.train()
-    losses = owner.step(batch_of(stage), update, 0.5)
-    assert all(torch.isfinite(loss) for loss in losses.values())
-    still = [key for key, value in owner.parts.named_parameters() if torch.equal(value, before[key])]
-    still = [key for key in still if key not in STILL.get(name, ())]
-    assert not still, f"{name}: {still} did not move"
+    still = set(before) - set(STILL.get(name, ()))
+    for _ in range(10):  # residual blocks begin silent: what is inside them moves from the second step on
+        losses = owner.step(batch_of(stage), update, 0.5)
+        assert all(torch.isfinite(loss) for loss in losses.values())
+        still = {key for key in still if torch.equal(owner.parts.get_parameter(key), before[key])}
+        if not still:
+            return
+    pytest.fail(f"{name}: {sorted(still)} did not move")
 
 
 @pytest.mark.parametrize("name", TRAINED)
@@ -172,7 +178,7 @@ def test_it_learns_one_phantom(name: str) -> None:
 def _dice(net: torch.nn.Module, batch: Batch) -> float:
     assert batch.labels is not None
     with torch.no_grad():
-        lesion = net.predict(batch.images).argmax(1, keepdim=True)  # type: ignore[operator]
+        lesion = net.predict(batch.images)[:, : len(LABELS)].argmax(1, keepdim=True)  # type: ignore[operator]
     gap = (batch.labels.shape[-1] - lesion.shape[-1]) // 2
     wanted = batch.labels if gap == 0 else batch.labels[..., gap:-gap, gap:-gap, gap:-gap]
     known = wanted >= 0
@@ -188,12 +194,14 @@ def test_it_predicts_on_the_inputs_own_grid_and_comes_back_from_disk(name: str, 
     again = network_of(stage, LABELS).eval()
     load_weights(again, tmp_path / "w.safetensors")
     volumes, _ = lesion_phantom(1, shape=(9, 21, 18))
-    found = [predict_stage(stage, [Member(by_torch(one), one.backbone.context)], volumes) for one in (net, again)]
+    members = [Member(by_torch(one), one.backbone.context, one.tells) for one in (net, again)]
+    found = [predict_stage(stage, [member], volumes) for member in members]
     assert isinstance(found[0].geometry, Geometry)
     assert not volumes["pet:suv"].geometry.difference(found[0].geometry)
     assert found[0].probabilities.shape == (2, 9, 21, 18)
     np.testing.assert_allclose(found[0].probabilities.sum(axis=0), 1.0, atol=1e-5)
     np.testing.assert_array_equal(found[0].probabilities, found[1].probabilities)
+    assert [image.shape for image in found[0].further.values()] == [(9, 21, 18)] * len(net.tells)
 
 
 def test_the_sum_of_named_losses_is_what_is_minimised() -> None:

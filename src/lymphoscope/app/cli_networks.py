@@ -62,6 +62,7 @@ def predict(
     part: o.Part = "all",
     probability: o.ProbabilityMaps = False,
     entropy: o.EntropyMaps = False,
+    further: o.FurtherMaps = False,
     force: o.Again = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -77,7 +78,15 @@ def predict(
         from lymphoscope.app.training import numbers
 
         wanted = prediction.Wanted(
-            numbers(folds), engine, part, probability, entropy, force, budget, store or settings.models_folder()
+            folds=numbers(folds),
+            engine=engine,
+            part=part,
+            probability=probability,
+            entropy=entropy,
+            further=further,
+            force=force,
+            budget=budget,
+            store=store or settings.models_folder(),
         )
         with prepared(settings.threads()), show.progress(manner) as progress:
             record = prediction.predict(run, data, out, wanted, progress)

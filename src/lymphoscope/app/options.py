@@ -441,6 +441,14 @@ ProbabilityMaps = Annotated[
 EntropyMaps = Annotated[
     bool, typer.Option("--entropy", help="Write the entropy of the classes too, bits.", rich_help_panel=_PREDICTING)
 ]
+FurtherMaps = Annotated[
+    bool,
+    typer.Option(
+        "--further",
+        help="Write what else the networks tell too, such as the ignorance of evidential ones.",
+        rich_help_panel=_PREDICTING,
+    ),
+]
 Again = Annotated[bool, typer.Option("--force", help="Make again what is there.", rich_help_panel=_PREDICTING)]
 
 _DOOR = "Who may come in"

@@ -35,6 +35,7 @@ class Wanted:
         part: ``training`` (imagesTr), ``held-out`` (imagesTs), or ``all``.
         probability: Write the probability of a lesion too.
         entropy: Write the entropy of the classes too, bits.
+        further: Write what else the networks tell, such as the ignorance of evidential ones.
         force: Make again what is there.
         budget: How much of a stored model is computed; ``standard`` when None.
         store: Where models are kept.
@@ -45,6 +46,7 @@ class Wanted:
     part: str = "all"
     probability: bool = False
     entropy: bool = False
+    further: bool = False
     force: bool = False
     budget: str | None = None
     store: Path = Path()
@@ -159,7 +161,7 @@ def by_run(run: Run, wanted: Wanted) -> Drawer:
             made["probability"] = found.lesion
         if wanted.entropy:
             made["entropy"] = found.entropy
-        return made
+        return {**made, **(found.maps if wanted.further else {})}
 
     about = {
         "recipe": model.plan.recipe.id,
@@ -176,7 +178,7 @@ def by_rule(recipe: Recipe, wanted: Wanted) -> Drawer:
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` when a map is asked for that a rule does not make.
     """
-    if wanted.probability or wanted.entropy:
+    if wanted.probability or wanted.entropy or wanted.further:
         raise LymphoscopeError("USE-E-VALUE", f"{recipe.id} is a rule: it gives a mask and no probability")
 
     def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:

@@ -126,7 +126,7 @@ def _export(plan: Plan, stage: Stage, net: Network, folder: Path) -> None:
     difference = export(
         net, len(stage.reads) * sampler.thick, [n + 2 * context for n in sampler.size()], exported(folder)
     )
-    write_json(folder / "network.json", {"context": context, "export_differs_by": difference})
+    write_json(folder / "network.json", {"context": context, "tells": net.tells, "export_differs_by": difference})
 
 
 def trained(plan: Plan, run: Run, stage: Stage, fold: int) -> Network:
@@ -142,7 +142,7 @@ def trained(plan: Plan, run: Run, stage: Stage, fold: int) -> Network:
 
 def _predict_validation(plan: Plan, data: DataSet, run: Run, part: _Part, net: Network) -> None:
     last = part.stage is plan.recipe.learnt[-1]
-    member = Member(by_torch(net), net.backbone.context)
+    member = Member(by_torch(net), net.backbone.context, net.tells)
     for case in plan.folds[part.fold].val:
         out = run.maps(part.stage.id) / f"{case}.nii.gz"
         mask = run.validation / f"{case}.nii.gz"
@@ -152,7 +152,9 @@ def _predict_validation(plan: Plan, data: DataSet, run: Run, part: _Part, net: N
         predicted = predict_stage(part.stage, [member], volumes)
         if last:
             predicted = refined(predicted, plan.recipe.post, volumes)
-        for path, image in ((out, predicted.lesion), *(((mask, predicted.labels),) if last else ())):
+        wanted = [(out, predicted.lesion), *([(mask, predicted.labels)] if last else [])]
+        wanted += [(run.maps(f"{part.stage.id}-{name}") / out.name, image) for name, image in predicted.maps.items()]
+        for path, image in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_nifti(path, image)
 

@@ -78,8 +78,8 @@ def _by_openvino(plan: Plan, run: Run, stage: Stage, fold: int) -> Member:
 
     folder = run.stage(fold, stage.id)
     try:
-        context = int(json.loads((folder / "network.json").read_text(encoding="utf-8"))["context"])
-        return Member(by_openvino(exported(folder)), context)
+        facts = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+        return Member(by_openvino(exported(folder)), int(facts["context"]), tuple(facts.get("tells", ())))
     except (OSError, ValueError, KeyError, RuntimeError):
         raise LymphoscopeError("RUN-E-WEIGHTS", "the exported network cannot be read", where=folder.name) from None
 
@@ -89,4 +89,4 @@ def _by_torch(plan: Plan, run: Run, stage: Stage, fold: int) -> Member:
     from lymphoscope.learn.torch_engine import by_torch  # noqa: PLC0415
 
     net = trained(plan, run, stage, fold)
-    return Member(by_torch(net), net.backbone.context)
+    return Member(by_torch(net), net.backbone.context, net.tells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from lymphoscope.recipes.parts import PARTS
@@ -9,7 +10,7 @@ from lymphoscope.recipes.spec import Use
 
 
 def made(word: str, use: Use) -> Any:
-    """What a use names, made with its settings; inner uses are made first.
+    """What a use names, made with its settings; inner uses are made first. Of a network the builder.
 
     Args:
         word: The word of `Learn` that says which shelf it stands on.
@@ -18,7 +19,9 @@ def made(word: str, use: Use) -> Any:
     Raises:
         LymphoscopeError: ``USE-E-NAME`` for a name that is not there.
     """
-    return PARTS[word][use.name].load()(**settings(word, use))
+    builder = PARTS[word][use.name].load()
+    # what a network is made of depends on where it stands: channels and dimensions are given there
+    return partial(builder, **settings(word, use)) if word == "net" else builder(**settings(word, use))
 
 
 def settings(word: str, use: Use) -> dict[str, Any]:

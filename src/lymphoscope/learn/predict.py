@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,12 @@ class Predicted:
     Attributes:
         probabilities: (classes, z, y, x), float32, background first; they add up to 1.
         geometry: The grid of the first input.
+        further: What the networks tell beside them, by name, (z, y, x), float32.
     """
 
     probabilities: NDArray[np.float32]
     geometry: Geometry
+    further: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def labels(self) -> Volume:
@@ -49,6 +51,11 @@ class Predicted:
         p = np.clip(self.probabilities, 1e-7, 1.0)
         return Volume(-(p * np.log2(p)).sum(axis=0), self.geometry, Unit.ARBITRARY)
 
+    @property
+    def maps(self) -> dict[str, Volume]:
+        """What the networks tell beside the probabilities, by name."""
+        return {name: Volume(array, self.geometry, Unit.ARBITRARY) for name, array in self.further.items()}
+
 
 @dataclass(frozen=True, eq=False)
 class Member:
@@ -57,10 +64,12 @@ class Member:
     Attributes:
         predict: The network, by any engine.
         context: Voxels that it needs round a window.
+        tells: Names of the channels that follow the probabilities.
     """
 
     predict: Predict
     context: int
+    tells: tuple[str, ...] = ()
 
 
 def predict_stage(
@@ -82,7 +91,10 @@ def predict_stage(
     infer, size = made("infer", learn.infer), window_size(learn)
     found = [infer(member.predict, images, size, member.context, progress) for member in members]
     mean = found[0] if len(found) == 1 else np.asarray(np.mean(found, axis=0, dtype=np.float32))
-    return on_grid(mean, grid, volumes[stage.reads[0]].geometry)
+    tells = members[0].tells
+    classes = len(mean) - len(tells)
+    further = dict(zip(tells, mean[classes:], strict=True))
+    return on_grid(Predicted(mean[:classes], grid, further), volumes[stage.reads[0]].geometry)
 
 
 def predict_all(
@@ -117,16 +129,20 @@ def refined(predicted: Predicted, post: Sequence[Use], volumes: Mapping[str, Vol
     found = predicted.probabilities
     for step in post:
         found = RULES[step.name].load()(found, pet.values(Unit.SUV_BW), **step.params)
-    return Predicted(found, predicted.geometry)
+    return replace(predicted, probabilities=found)
 
 
-def on_grid(probabilities: NDArray[np.float32], grid: Geometry, wanted: Geometry) -> Predicted:
-    """Probabilities on another grid, linearly; what the stage's grid does not reach is background."""
-    if not wanted.difference(grid):
-        return Predicted(probabilities, wanted)
-    lesion = [resample(Volume(part, grid, Unit.PROBABILITY), wanted).array for part in probabilities[1:]]
-    brought = np.stack(lesion).astype(np.float32)
-    return Predicted(np.concatenate([1.0 - brought.sum(axis=0, keepdims=True), brought]), wanted)
+def on_grid(predicted: Predicted, wanted: Geometry) -> Predicted:
+    """A prediction on another grid, linearly; what its own grid does not reach is background."""
+    if not wanted.difference(predicted.geometry):
+        return replace(predicted, geometry=wanted)
+
+    def brought(part: NDArray[np.float32]) -> NDArray[np.float32]:
+        return resample(Volume(part, predicted.geometry, Unit.ARBITRARY), wanted).array.astype(np.float32)
+
+    lesion = np.stack([brought(part) for part in predicted.probabilities[1:]])
+    probabilities = np.concatenate([1.0 - lesion.sum(axis=0, keepdims=True), lesion])
+    return Predicted(probabilities, wanted, {name: brought(part) for name, part in predicted.further.items()})
 
 
 def window_size(learn: Learn) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lymphoscope.nets.backbone import Backbone
@@ -16,10 +17,15 @@ Outputs = Mapping[str, Any]
 class Head(nn.Module):
     """Features in, named outputs out.
 
+    Attributes:
+        tells: Names of what it tells of every voxel beside the probabilities.
+
     ``forward(features, size)`` takes the levels of a `Backbone` and the size of space that level 0 stands for.
     ``probabilities(outputs)`` says what of it is predicted: (batch, classes, *size), or (batch, classes) for a head
     that speaks of a whole image.
     """
+
+    tells: tuple[str, ...] = ()
 
     def forward(self, features: Sequence[Tensor], size: Sequence[int]) -> dict[str, Any]:
         """Outputs by name."""
@@ -27,6 +33,10 @@ class Head(nn.Module):
 
     def probabilities(self, outputs: Outputs) -> Tensor:
         """What is predicted, as probabilities of the classes."""
+        raise NotImplementedError
+
+    def further(self, outputs: Outputs) -> Tensor:
+        """What `tells` names, (batch, names, *size)."""
         raise NotImplementedError
 
 
@@ -52,8 +62,19 @@ class Network(nn.Module):
             outputs.update(head(features, size))
         return outputs
 
+    @property
+    def tells(self) -> tuple[str, ...]:
+        """What it tells of every voxel beside the probabilities."""
+        return self._first.tells
+
     def predict(self, images: Tensor) -> Tensor:
-        """Probabilities of the first head."""
+        """Probabilities of the first head, then its further maps, as channels."""
+        outputs = self(images)
+        found = self._first.probabilities(outputs)
+        return torch.cat([found, self._first.further(outputs)], dim=1) if self.tells else found
+
+    @property
+    def _first(self) -> Head:
         first = self.heads[0]
         assert isinstance(first, Head)
-        return first.probabilities(self(images))
+        return first

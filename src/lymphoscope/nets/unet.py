@@ -36,6 +36,7 @@ class UNetSettings:
         down: ``pool`` (maximum) or ``stride`` (the first convolution of a level).
         up: ``transposed`` or ``linear``.
         residual: Whether the encoder is a stem and residual blocks.
+        zero_last: Whether each residual block begins as its shortcut.
         norm: As in `Style`.
         act: As in `Style`.
         bias: As in `Style`.
@@ -50,6 +51,7 @@ class UNetSettings:
     down: str = "pool"
     up: str = "transposed"
     residual: bool = False
+    zero_last: bool = True
     norm: str = "instance"
     act: str = "relu"
     bias: bool = False
@@ -126,7 +128,10 @@ def _stage(style: Style, plan: UNetSettings, ends: tuple[int, list[int]], kernel
     if not plan.residual:
         return nn.Sequential(*first, *stack(style, inside, row, kernel, left))
     ends_of = zip([inside, *row], row, strict=False)
-    blocks = (_block(style, pair, kernel, left if number == 0 else 1) for number, pair in enumerate(ends_of))
+    blocks = [_block(style, pair, kernel, left if number == 0 else 1) for number, pair in enumerate(ends_of)]
+    for block in blocks:
+        if plan.zero_last:
+            silence(block.body)
     return nn.Sequential(*first, *blocks)
 
 
@@ -135,7 +140,6 @@ def _block(style: Style, ends: tuple[int, int], kernel: Axes, stride: Axes) -> R
     inside, outside = ends
     quiet = style.without("act")
     body = nn.Sequential(style.conv(inside, outside, kernel, stride), quiet.conv(outside, outside, kernel))
-    silence(body)
     shortcut: list[nn.Module] = []
     if max(each_axis(stride, style.dims)) > 1:
         shortcut.append(style.pool("avg", stride))

@@ -19,6 +19,18 @@ HEADS.put(
     "lymphoscope.nets.fcn:fcn",
     params={},
 )
+HEADS.put(
+    "evidence",
+    "lymphoscope.nets.evidence:evidence",
+    params={
+        "layer": "enn (prototypes support classes) or rbf (they are evidence for or against a lesion)",
+        "prototypes": "of each source",
+        "features": "length of the vectors that are compared with prototypes",
+        "sources": "inputs whose features stand side by side, combined by Dempster's rule",
+        "discount": "whether each source has a reliability for each class, learnt from ½ on",
+        "decide": "probabilities from masses: pignistic or plausibility",
+    },
+)
 
 _NORM = "instance, batch, group (of 8), none, or auto: batch norm where a step has 8 examples, else instance norm"
 _POOLED = {

@@ -185,3 +185,20 @@ LOSSES.put(
         "weights": "w of outcome 0 and of outcome 1; 1 when not given",
     },
 )
+LOSSES.put(
+    "each",
+    "lymphoscope.learn.losses.sources:Each",
+    of=_OUTPUTS,
+    formula="Σ over sources of a loss of what the source says alone",
+    source="Huang et al., MICCAI 2022:401",
+    params={"loss": "of labels"},
+    inner={"loss": "loss"},
+)
+LOSSES.put(
+    "concordance",
+    "lymphoscope.learn.losses.sources:Concordance",
+    of=_OUTPUTS,
+    formula="1 − 2 Σ p₁p₂ / (Σ p₁² + Σ p₂²) of the lesion probabilities of two sources",
+    source="after Huang et al., arXiv 2108.05422 (2021)",
+    params={"smooth": "added above and below"},
+)

@@ -20,6 +20,7 @@ _DOWN = {
     "convs": "convolutions of each encoder level, in residual networks blocks of two; one number for all",
     "down": "way down: pool (maximum) or stride (the first convolution of a level)",
     "residual": "whether the encoder is a stem and residual blocks",
+    "zero_last": "whether each residual block begins as its shortcut",
     "bias": "whether convolutions have a bias",
     **_STYLE,
 }
@@ -60,6 +61,12 @@ NETS.put("resnet", "lymphoscope.nets.resnet:resnet", params=_RESNET)
 NETS.put("resunet", "lymphoscope.nets.resnet:resunet", params={**_RESNET, **_ON_ENCODER})
 NETS.put("densenet", "lymphoscope.nets.densenet:densenet", params=_DENSENET)
 NETS.put("dense_unet", "lymphoscope.nets.densenet:dense_unet", params={**_DENSENET, **_ON_ENCODER})
+NETS.put(
+    "side_by_side",
+    "lymphoscope.nets.side_by_side:side_by_side",
+    params={"net": "the network that each input image gets for itself"},
+    inner={"net": "net"},
+)
 NETS.put(
     "vnet",
     "lymphoscope.nets.vnet:vnet",
