@@ -178,6 +178,8 @@ def test_outputs_become_labels_and_a_probability() -> None:
         ("plain", {"resampling_fn_data": "resample_torch_fornnunet"}, "resample_torch"),
         ("plain", {"spacing": [3.0, float("nan"), 1.0]}, "not sizes"),
         ("plain", {"inherits_from": "3d_fullres"}, "circle"),
+        ("plain", {"patch_size": [100_000, 100_000, 100_000]}, "windows"),
+        ("regions", {"unet_max_num_features": 10**9, "UNet_base_num_features": 10**9}, "levels or channels"),
         ("plain", {"architecture": {"network_class_name": "os.system"}}, "lack"),
         ("regions", {"UNet_class_name": "UMamba"}, "UMamba"),
     ],
@@ -186,6 +188,14 @@ def test_plans_that_are_not_known_here_are_refused(kind: str, change: dict[str, 
     with pytest.raises(LymphoscopeError) as refused:
         plan_of(kind, **change)
     assert refused.value.code == "MODEL-E-PLANS" and word in str(refused.value)
+
+
+def test_a_spacing_that_no_memory_can_hold_is_refused() -> None:
+    plan, _, images = golden("plain")
+    fine = ForeignPlan(**{**plan.__dict__, "spacing": (0.01, 0.01, 0.01)})
+    with pytest.raises(LymphoscopeError) as refused:
+        prepared(fine, [images[role].array for role in ROLES], images["ct:hu"].geometry)
+    assert refused.value.code == "MODEL-E-PLANS"
 
 
 def test_networks_that_do_not_fit_are_refused() -> None:

@@ -27,6 +27,9 @@ _ARCHITECTURE_WORDS = {
     "nonlin_kwargs",
 }  # fmt: skip
 _MOST_BYTES = 64 * 2**20
+MOST_VOXELS = 2**29
+_MOST_PATCH = 2**25
+_MOST_WIDTH, _MOST_LEVELS, _MOST_CHANNELS = 4096, 12, 64
 _MOST_PARENTS = 8
 
 
@@ -124,6 +127,8 @@ def foreign_plan(plans: Mapping[str, Any], dataset: Mapping[str, Any], configura
         names = tuple(str(v) for _, v in sorted(_channels(dataset).items(), key=lambda item: int(item[0])))
         _require(len(spacing) == 3, f"{configuration} works on planes, not on volumes")
         _require(not chosen.get("previous_stage"), f"{configuration} needs the output of another network")
+        _require(math.prod(chosen["patch_size"]) <= _MOST_PATCH, "its windows are larger than any network's")
+        _require(0 < len(names) <= _MOST_CHANNELS, "it has no channels, or far too many", "dataset.json")
         return ForeignPlan(
             configuration=configuration,
             transpose=_transpose(plans),
@@ -229,6 +234,8 @@ def _network(chosen: Mapping[str, Any]) -> dict[str, Any]:
         decoder = chosen["n_conv_per_stage_decoder"]
     _require(name in _ARCHITECTURES, f"the network is a {name[:40]}, which is not known here")
     levels = len(widths)
+    sane = 1 < levels <= _MOST_LEVELS and max(widths) <= _MOST_WIDTH and len(kernels) == len(strides) == levels
+    _require(sane, "the network has more levels or channels than any")
     return {
         "widths": _numbers(widths, int),
         "strides": tuple(_numbers(stride, int) for stride in strides),

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
-from lymphoscope.learn.foreign.plans import Channel, ForeignPlan
+from lymphoscope.learn.foreign.plans import MOST_VOXELS, Channel, ForeignPlan
 from lymphoscope.learn.foreign.resize import Floats, along, axis_rules, matrix, new_shape, resized
 
 Box = tuple[slice, slice, slice]
@@ -86,6 +87,9 @@ def prepared(plan: ForeignPlan, images: Sequence[NDArray[np.generic]], geometry:
         plan: What the model was trained by.
         images: One a channel, (z, y, x), all on one grid.
         geometry: The grid.
+
+    Raises:
+        LymphoscopeError: ``MODEL-E-PLANS`` when the image is too large at the model's spacing.
     """
     turn = turn_of(plan, geometry)
     mm = tuple(geometry.spacing[axis] for axis in turn.axes)
@@ -98,6 +102,9 @@ def prepared(plan: ForeignPlan, images: Sequence[NDArray[np.generic]], geometry:
     if any(channel.masked for channel in plan.channels):
         inside = np.asarray(ndimage.binary_fill_holes(filled))[box]
     shape = new_shape([part.stop - part.start for part in box], mm, plan.spacing)
+    if np.prod(shape, dtype=float) > MOST_VOXELS:
+        what = f"at the model's spacing the image has {' × '.join(map(str, shape))} voxels"
+        raise LymphoscopeError("MODEL-E-PLANS", what, fix="Crop the image.")
     out = np.empty((len(images), *shape), np.float32)
     for number, (image, channel) in enumerate(zip(turned, plan.channels, strict=True)):
         values = np.array(image[box], np.float32, order="C")  # a copy: it is changed in place
