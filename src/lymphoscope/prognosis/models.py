@@ -27,7 +27,7 @@ MOST_IN_PAIRS = 6
 """Models of which every pair is compared; of more, each is compared with the last."""
 
 _THRESHOLDS = np.round(np.arange(0.02, 0.99, 0.02), 2)
-_SPAN = 20
+_SPAN, _EVERY = 20, 4
 
 
 @dataclass(frozen=True)
@@ -146,6 +146,10 @@ def _unseen_record(tried: Tried, setting: Setting) -> Record:
         "harrell": asdict(setting.sure(tried.harrell)),
         "uno": asdict(setting.sure(uno(outcome, unseen.score))),
         "auc_at_horizon": asdict(setting.sure(auc_at(outcome, unseen.score, horizon))),
+        "auc_over_time": [
+            {"time": float(time), "auc": auc_at(outcome, unseen.score, time).value}
+            for time in unseen.times[_EVERY - 1 :: _EVERY]
+        ],
         "brier_at_horizon": brier(outcome, risk, horizon),
         "integrated_brier": integrated_brier(outcome, unseen.risk, unseen.times),
         "integrated_brier_without_model": integrated_brier(outcome, null, unseen.times),

@@ -44,8 +44,8 @@ def test_an_analysis_has_record_page_pictures_and_a_prediction_for_every_patient
     assert sum(yes + no for yes, no in record["folds"]) == 160
     assert record["endpoint"]["known"] + record["endpoint"]["censored_before"] == 160
     assert {path.name for path in (done / "out" / "figures").iterdir()} == {
-        "survival.png", "survival-1.png", "risk-groups.png", "forest.png", "roc.png", "calibration.png",
-        "decision-curve.png",
+        "survival.png", "survival-1.png", "risk-groups.png", "forest.png", "roc.png", "auc-over-time.png",
+        "calibration.png", "decision-curve.png",
     }  # fmt: skip
     page = (done / "out" / "report.html").read_text(encoding="utf-8")
     assert "<script" not in page
@@ -66,6 +66,9 @@ def test_models_are_of_the_same_patients_and_the_better_one_is_told_from_the_oth
         assert (
             model["unseen"]["harrell"]["low"] < model["unseen"]["harrell"]["value"] < model["apparent_harrell"] + 0.02
         )
+        over_time = model["unseen"]["auc_over_time"]
+        assert [one["time"] for one in over_time] == pytest.approx([4.8, 9.6, 14.4, 19.2, 24])
+        assert over_time[-1]["auc"] == pytest.approx(model["unseen"]["auc_at_horizon"]["value"], abs=1e-6)
         assert model["unseen"]["integrated_brier"] < model["unseen"]["integrated_brier_without_model"]
 
 

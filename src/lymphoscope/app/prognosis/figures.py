@@ -35,7 +35,7 @@ def figures(record: Record) -> tuple[Picture, ...]:
         words = {f"{name} predicted risk": curve for name, curve in found["curves"].items()}
         title = f"Unseen patients by the risk that “{main['name']}” predicts (cut at the median of the training folds)"
         made.append(_survival("risk-groups", title, words, found["log_rank"], record))
-    made += [_forest(record), _roc(record), _calibration(record), _decision(record)]
+    made += [_forest(record), _roc(record), _auc_over_time(record), _calibration(record), _decision(record)]
     return tuple(picture for picture in made if picture is not None)
 
 
@@ -137,6 +137,28 @@ def _roc(record: Record) -> Picture | None:
     at = f"{amount(record['horizon'])} {record['unit']}".rstrip()
     caption = f"ROC curves for the event by {at}, on patients that the models have not seen."
     return Picture("roc.png", png, caption, caption)
+
+
+def _auc_over_time(record: Record) -> Picture | None:
+    shown = {
+        model["name"]: [(one["time"], one["auc"]) for one in model["unseen"]["auc_over_time"] if one["auc"] is not None]
+        for model in record["models"][-_MOST:]
+    }
+    if not any(shown.values()):
+        return None
+    with house_style():
+        canvas = Canvas(5.6, 3.6)
+        axes = canvas.axes[0]
+        axes.axhline(0.5, color=GREY, linewidth=0.8)
+        for colour, (name, points) in zip(_COLOURS, shown.items(), strict=False):
+            axes.plot([time for time, _ in points], [auc for _, auc in points], "o-", color=colour, label=name, ms=3)
+        axes.set(xlabel=f"time, {record['unit']}" if record["unit"] else "time", ylabel="AUC(t)", ylim=(0, 1.01))
+        axes.legend(fontsize=8, frameon=False, loc="lower right")
+        png = canvas.png()
+    caption = (
+        "Time-dependent AUC up to the horizon, on patients that the models have not seen; early on events are few."
+    )
+    return Picture("auc-over-time.png", png, caption, caption)
 
 
 def _calibration(record: Record) -> Picture | None:
