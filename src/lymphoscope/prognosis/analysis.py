@@ -33,6 +33,8 @@ from lymphoscope.prognosis.outcome import Endpoint, Floats, Outcome
 Record = dict[str, Any]
 
 FEW_EVENTS = 20
+MOST_PATIENTS = 10_000
+"""Concordances are taken over all pairs of patients: of more they do not fit into the memory of a small machine."""
 
 CONVENTIONS = (
     "Kaplan–Meier with log(−log) intervals; Cox with Efron's ties; hazards tested by scaled Schoenfeld residuals "
@@ -121,6 +123,9 @@ def analyse(cohort: Cohort, question: Question, progress: Progress = silent) -> 
 
 
 def _horizon(outcome: Outcome, question: Question) -> float:
+    if len(outcome) > MOST_PATIENTS:
+        what = f"{len(outcome)} patients are more than the {MOST_PATIENTS} that are analysed at once"
+        raise LymphoscopeError("PROG-E-TABLE", what, fix="Draw a part of them by chance.")
     if not outcome.events:
         fix = "Follow the patients longer, or take another endpoint."
         raise LymphoscopeError("PROG-E-FIT", f"none of {len(outcome)} patients has the event", fix=fix)
