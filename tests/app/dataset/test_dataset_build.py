@@ -22,7 +22,7 @@ from lymphoscope.app.dataset.work import CaseTask, make_case
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.units import Unit
-from lymphoscope.core.volume import LesionMask, Volume
+from lymphoscope.core.volume import LesionMask
 from lymphoscope.image.phantom import Imaging, ct_image, image
 from lymphoscope.io.dataset.opening import open_dataset
 from lymphoscope.io.intake import load_study
@@ -154,13 +154,16 @@ def test_the_picture_shows_the_mask_and_is_the_same_each_time(hospital: Any) -> 
     assert pictures[0].startswith(b"\x89PNG")
 
 
-def test_on_the_command_line(hospital: Any, tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = tmp_path / "Dataset505_X"
+def test_on_the_command_line(
+    hospital: Any, built: tuple[Places, BuildOutcome], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, out = built[0].tree, built[0].out
     with pytest.raises(SystemExit) as left:
         main(["dataset", "build", str(tree), "-o", str(out), "--workers", "0"])
     said = capsys.readouterr()
     assert left.value.code == 0
-    assert "studies: 2 cases, 3 refused; 5 done now" in said.out
+    assert "studies: 2 cases, 3 refused; 0 done now" in said.out
+    assert "Dataset501_HL: version 1, 2 cases (nothing new)" in said.out
     assert not [word for word in hospital.secrets if word in (said.out + said.err).lower()]
     with pytest.raises(SystemExit) as left:
         main(["dataset", "build", str(tree), "-o", str(out), "--grid", "mr", "--workers", "0"])
@@ -168,13 +171,18 @@ def test_on_the_command_line(hospital: Any, tree: Path, tmp_path: Path, capsys: 
 
 
 @pytest.mark.shared
-def test_a_real_study_gives_the_reference_mask(shared: Path, tmp_path: Path) -> None:
-    source = shared / "sts_fdg_petct"
-    places = Places.of(source / "dicom" / "STS_019", tmp_path / "Dataset506_STS", None)
-    build(places, crew=ALONE)
-    (case,) = open_dataset(places.out).cases
-    reference = read_mask(source / "nifti" / "STS_019" / "PET_mask.nii.gz")
-    found: LesionMask = read_mask(case.mask)
-    assert np.array_equal(found.foreground, reference.foreground)
-    pet: Volume = read_nifti(case.images["pet:suv"], Unit.SUV_BW)
-    assert pet.array.tobytes() == load_study(source / "dicom" / "STS_019").pet.array.tobytes()
+def test_real_studies_give_the_reference_masks(shared: Path, tmp_path: Path) -> None:
+    """Three patients with contours on PET, CT and MR each: those of the PET count, and give the published mask."""
+    source, names = shared / "sts_fdg_petct", ("STS_002", "STS_019", "STS_032")
+    places = Places.of(source / "dicom", tmp_path / "Dataset506_STS", None)
+    outcome = build(places, crew=ALONE)
+    cases = open_dataset(places.out).cases
+    assert len(cases) == outcome.summary["done"] == 3
+    masks = [read_mask(case.mask) for case in cases]
+    pets = [read_nifti(case.images["pet:suv"], Unit.SUV_BW).array.tobytes() for case in cases]
+    for name in names:
+        reference = read_mask(source / "nifti" / name / "PET_mask.nii.gz")
+        same = [not m.geometry.difference(reference.geometry) for m in masks]
+        found: LesionMask = masks[same.index(True)]
+        assert sum(same) == 1 and np.array_equal(found.foreground, reference.foreground)
+    assert load_study(source / "dicom" / names[0]).pet.array.tobytes() in pets
