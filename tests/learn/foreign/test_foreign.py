@@ -178,6 +178,7 @@ def test_outputs_become_labels_and_a_probability() -> None:
         ("plain", {"resampling_fn_data": "resample_torch_fornnunet"}, "resample_torch"),
         ("plain", {"spacing": [3.0, float("nan"), 1.0]}, "not sizes"),
         ("plain", {"inherits_from": "3d_fullres"}, "circle"),
+        ("plain", {"patch_size": [18, 24, 24]}, "halved"),
         ("plain", {"patch_size": [100_000, 100_000, 100_000]}, "windows"),
         ("regions", {"unet_max_num_features": 10**9, "UNet_base_num_features": 10**9}, "levels or channels"),
         ("plain", {"architecture": {"network_class_name": "os.system"}}, "lack"),

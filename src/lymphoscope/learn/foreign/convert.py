@@ -62,9 +62,12 @@ def network_with(plan: ForeignPlan, weights: Mapping[str, Tensor]) -> Network:
     Raises:
         LymphoscopeError: ``MODEL-E-NETWORK`` when names or sizes do not fit.
     """
-    with torch.device("meta"):
-        backbone = unet(len(plan.channels), 3, **plan.network)
-        network = Network(backbone, [segment(backbone.widths, 3, len(plan.labels.names))])
+    try:
+        with torch.device("meta"):
+            backbone = unet(len(plan.channels), 3, **plan.network)
+            network = Network(backbone, [segment(backbone.widths, 3, len(plan.labels.names))])
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, LymphoscopeError):
+        raise LymphoscopeError("MODEL-E-NETWORK", "no network can be built by the plans") from None
     levels = len(plan.network["widths"])
     wanted = {name: foreign_name(name, levels) for name in network.state_dict()}
     missing = [name for name in wanted.values() if name not in weights]

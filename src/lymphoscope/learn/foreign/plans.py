@@ -139,10 +139,10 @@ def foreign_plan(plans: Mapping[str, Any], dataset: Mapping[str, Any], configura
             names=names,
             data=_rule(chosen, "data"),
             logits=_rule(chosen, "probabilities"),
-            network=_network(chosen),
+            network=_fitting(_network(chosen), chosen["patch_size"]),
             labels=_labels(dataset),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         what = f"the plans lack something or are damaged ({type(error).__name__}: {str(error)[:80]})"
         raise LymphoscopeError("MODEL-E-PLANS", what, where=configuration) from None
 
@@ -247,6 +247,14 @@ def _network(chosen: Mapping[str, Any]) -> dict[str, Any]:
         "bias": bias,
         "residual": _ARCHITECTURES[name],
     }
+
+
+def _fitting(network: dict[str, Any], patch: Sequence[int]) -> dict[str, Any]:
+    """A network whose strides divide its windows."""
+    whole = [math.prod(axis) for axis in zip(*network["strides"], strict=True)]
+    divided = all(side % step == 0 for side, step in zip(patch, whole, strict=True))
+    _require(divided, f"windows of {list(patch)} cannot be halved as often as the network does")
+    return network
 
 
 def _each(value: int | Sequence[int], count: int) -> tuple[int, ...]:
