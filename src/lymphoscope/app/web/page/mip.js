@@ -24,7 +24,11 @@ export class Turning {
     this.path = path;
     await this.image(0);
     this.draw();
-    (async () => { for (let n = 1; n < this.frames && this.path === path; n++) await this.image(n); })();
+  }
+  // all other frames, one after the other, when nothing that is waited for is on its way any more
+  async rest() {
+    for (let n = 1; n < this.frames; n++) await this.image(n);
+    await this.beside?.rest();
   }
   async image(n) {
     if (this.images[n]) return;

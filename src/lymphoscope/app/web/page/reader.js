@@ -20,7 +20,6 @@ export class Reader {
     $("reader").classList.toggle("noct", !this.facts.ct);
     this.views = new Views($("petview"), $("ctview"), (lps) => this.moved(lps));
     this.turning = new Turning($("mip"), this.me.frames, (found) => this.pickAt(found.lps));
-    const before = this.facts.previous ? this.beside() : null;
     const turning = this.turning.open(this.path);
     const table = get(this.version);
     const pet = bytes(`${this.path}/pet.nii.gz`);
@@ -34,8 +33,9 @@ export class Reader {
       $("ctwindow").textContent = "coming …";
       await this.views.openCt(await bytes(`${this.path}/ct-view.nii.gz`), await pet);
     }
-    await before;
+    if (this.facts.previous) await this.beside();
     document.body.dataset.complete = "yes";
+    this.turning.rest();
   }
   async beside() {
     const told = await get(`${this.path}/previous`);

@@ -11,13 +11,13 @@ const BASE = {
 };
 const TALL = [
   { sliceType: SLICE_TYPE.AXIAL, position: [0, 0, 1, 0.5] },
-  { sliceType: SLICE_TYPE.CORONAL, position: [0, 0.5, 0.48, 0.44] },
-  { sliceType: SLICE_TYPE.SAGITTAL, position: [0.52, 0.5, 0.48, 0.44] },
+  { sliceType: SLICE_TYPE.CORONAL, position: [0, 0.5, 0.48, 0.41] },
+  { sliceType: SLICE_TYPE.SAGITTAL, position: [0.52, 0.5, 0.48, 0.41] },
 ];
 const WIDE = [
   { sliceType: SLICE_TYPE.AXIAL, position: [0, 0, 0.48, 0.46] },
-  { sliceType: SLICE_TYPE.SAGITTAL, position: [0, 0.48, 0.48, 0.46] },
-  { sliceType: SLICE_TYPE.CORONAL, position: [0.52, 0, 0.48, 0.94] },
+  { sliceType: SLICE_TYPE.SAGITTAL, position: [0, 0.48, 0.48, 0.43] },
+  { sliceType: SLICE_TYPE.CORONAL, position: [0.52, 0, 0.48, 0.91] },
 ];
 const COLOUR = { in: [230, 159, 0], doubt: [240, 228, 66], out: [86, 180, 233] };
 
