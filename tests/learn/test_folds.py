@@ -7,7 +7,7 @@ import pytest
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.dataset.cases import LESIONS, DataSet, Entry
-from lymphoscope.learn.folds import Fold, folds, given, made
+from lymphoscope.learn.folds import Fold, folds, given, made, withheld
 
 # printed by nnunetv2 2.5.2, generate_crossval_split([f"STS_{n:03d}" for n in range(1, 37)]), validation part
 NNUNET_36 = [
@@ -83,3 +83,20 @@ def test_folds_that_leak_are_refused(split: object, says: str) -> None:
     with pytest.raises(LymphoscopeError, match="DATA-E-SPLIT") as caught:
         given(found)
     assert says in str(caught.value)
+
+
+def test_masks_are_withheld_by_patient_and_smaller_shares_lie_in_larger_ones() -> None:
+    cases = data(*(entry(f"c{n:02d}", f"p{n // 2}") for n in range(40)))
+    division = made(cases.cases, 5)
+    assert withheld(division, cases, 1.0) == division
+    few, half = (withheld(division, cases, share) for share in (0.25, 0.5))
+    for plain, little, more in zip(division, few, half, strict=True):
+        assert set(more.withheld) < set(little.withheld) < set(plain.train)
+        kept = {int(case[1:]) // 2 for case in set(plain.train) - set(little.withheld)}
+        assert len(kept) == 4
+        assert not kept & {int(case[1:]) // 2 for case in little.withheld}
+    assert withheld(division, cases, 0.01)[0].withheld != division[0].train
+    assert withheld(division, cases, 0.5, seed=1) != half
+    for share in (0.0, 1.1):
+        with pytest.raises(LymphoscopeError, match="USE-E-VALUE"):
+            withheld(division, cases, share)

@@ -25,6 +25,7 @@ def train(
     minutes: o.Minutes = None,
     seed: o.TrainingSeed = 0,
     stratify: o.Stratify = "",
+    labelled: o.Labelled = 1.0,
     device: o.Device = "cpu",
     precision: o.Precision = "fp32",
     quiet: o.Quiet = False,
@@ -42,7 +43,7 @@ def train(
 
         chosen = RECIPES[recipe]
         wanted = training.Training(
-            training.numbers(folds), steps, minutes, seed, stratify, device, precision, settings.threads()
+            training.numbers(folds), steps, minutes, seed, stratify, labelled, device, precision, settings.threads()
         )
         with prepared(settings.threads()), show.progress(manner) as progress:
             card = training.train(chosen, data, out, wanted, progress)

@@ -409,6 +409,15 @@ Minutes = Annotated[
 TrainingSeed = Annotated[
     int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same weights.", rich_help_panel=_TRAINING)
 ]
+Labelled = Annotated[
+    float,
+    typer.Option(
+        "--labelled",
+        metavar="SHARE",
+        help="Use the masks of this share of the training patients only, to see what a method makes of the others.",
+        rich_help_panel=_TRAINING,
+    ),
+]
 Stratify = Annotated[
     str,
     typer.Option(

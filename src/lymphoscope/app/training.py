@@ -37,6 +37,7 @@ class Training:
         minutes: Minutes of each network instead of steps.
         seed: Of all chance.
         by: Outcome whose values are spread evenly over the folds.
+        labelled: Share of the training patients whose masks are used.
         device: One of `DEVICES`.
         precision: One of `PRECISIONS`.
         threads: Of the processor.
@@ -50,6 +51,7 @@ class Training:
     minutes: float | None = None
     seed: int = 0
     by: str = ""
+    labelled: float = 1.0
     device: str = "cpu"
     precision: str = "fp32"
     threads: int = 1
@@ -112,7 +114,7 @@ def train(recipe: Recipe, data_path: Path, out: Path, wanted: Training, progress
     if run.plan_file.exists():
         plan = run.plan()
     else:
-        plan = planned(recipe, data, Division(by=wanted.by), wanted.seed, progress, notes)
+        plan = planned(recipe, data, Division(by=wanted.by, labelled=wanted.labelled), wanted.seed, progress, notes)
     run.require(plan, recipe, data, wanted.seed)
     folds = wanted.folds or tuple(range(len(plan.folds)))
     if max(folds) >= len(plan.folds) or min(folds) < 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lymphoscope.core.progress import Progress, silent
@@ -21,7 +21,7 @@ from lymphoscope.learn.prepare import Prepared, inputs, load, places, store, tru
 from lymphoscope.learn.run import Run, exported, weights, write_json
 from lymphoscope.learn.torch_engine import by_torch, export
 from lymphoscope.nets.network import Network
-from lymphoscope.recipes.planning import Plan
+from lymphoscope.recipes.planning import Fold, Plan
 from lymphoscope.recipes.spec import Stage
 
 
@@ -112,12 +112,19 @@ def _train_fold(plan: Plan, data: DataSet, run: Run, part: _Part, wish: Wish, pr
 
 def _task(plan: Plan, run: Run, part: _Part, wish: Wish) -> Task:
     learn = part.stage.trained
-    cases = load(run.prepared(part.stage.id), plan.folds[part.fold].train)
-    marked = [case for case in cases if case.labels is not None]
+    fold = plan.folds[part.fold]
+    cases = [_shown(case, fold) for case in load(run.prepared(part.stage.id), fold.train)]
+    if learn.train_on != "all":
+        cases = [case for case in cases if case.labels is not None]
     budget = wish.budget if wish.budget.seconds or wish.budget.steps else Budget(learn.steps)
     return Task(
-        learn, marked, len(plan.labels), plan.seed * 1000 + part.fold, budget, run.stage(part.fold, part.stage.id)
+        learn, cases, len(plan.labels), plan.seed * 1000 + part.fold, budget, run.stage(part.fold, part.stage.id)
     )
+
+
+def _shown(case: Prepared, fold: Fold) -> Prepared:
+    """A case as the training may see it."""
+    return replace(case, labels=None, lesions=()) if case.id in fold.withheld else case
 
 
 def _export(plan: Plan, stage: Stage, net: Network, folder: Path) -> None:

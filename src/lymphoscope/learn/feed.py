@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -49,11 +50,10 @@ class Feed:
         first = (step * self.devices + self.rank) * self.batch
         made = [self._example(first + offset) for offset in range(self.batch)]
         images = torch.stack([example[0] for example in made])
-        labels = [example[1] for example in made if example[1] is not None]
         cases = [example[2] for example in made]
         return Batch(
             images,
-            torch.stack(labels) if len(labels) == len(made) else None,
+            torch.stack([example[1] for example in made]) if self._marked else None,
             {name: torch.tensor([case.targets[name] for case in cases]) for name in sorted(cases[0].targets)},
             tuple(case.id for case in cases),
         )
@@ -68,7 +68,12 @@ class Feed:
                     coming = worker.submit(self.at, step + 1)
                 yield batch
 
-    def _example(self, index: int) -> tuple[Tensor, Tensor | None, Prepared]:
+    @cached_property
+    def _marked(self) -> bool:
+        """Whether any case has a mask; beside one, a case without is one of which nobody marked a voxel."""
+        return any(case.labels is not None for case in self.cases)
+
+    def _example(self, index: int) -> tuple[Tensor, Tensor, Prepared]:
         epoch, position = divmod(index, len(self.cases))
         case = self.cases[int(order(len(self.cases), self.seed, epoch)[position])]
         images, labels = self.sampler.cut(case, np.random.default_rng([self.seed, _CUT, index]), self.context)
@@ -76,7 +81,7 @@ class Feed:
 
     def _augmented(
         self, case: Prepared, images: np.ndarray, labels: np.ndarray | None, index: int
-    ) -> tuple[Tensor, Tensor | None]:
+    ) -> tuple[Tensor, Tensor]:
         picture = torch.from_numpy(images)
         marked = (
             torch.full(picture.shape[1:], UNMARKED) if labels is None else torch.from_numpy(labels.astype(np.int64))
@@ -84,5 +89,4 @@ class Feed:
         rng = np.random.default_rng([self.seed, _AUGMENT, index])
         spacing = case.grid.spacing[-self.sampler.dims :]
         drawn = self.augmentation.draw(rng, tuple(picture.shape), spacing)
-        picture, marked = self.augmentation.apply(picture, marked[None], drawn)
-        return picture, None if labels is None else marked
+        return self.augmentation.apply(picture, marked[None], drawn)

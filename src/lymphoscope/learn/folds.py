@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
 
 import numpy as np
 
@@ -48,6 +50,36 @@ def given(data: DataSet) -> tuple[Fold, ...]:
             what = f"fold {number} has patient {min(both)} both to train and to validate on"
             raise LymphoscopeError("DATA-E-SPLIT", what, _SPLITS)
     return tuple(Fold(train, val) for train, val in data.splits)
+
+
+def withheld(division: Sequence[Fold], data: DataSet, share: float, seed: int = 0) -> tuple[Fold, ...]:
+    """The folds, with the masks of some training patients kept back, to see what a method makes of cases without.
+
+    Args:
+        division: The folds.
+        data: Whose cases they are.
+        share: Of the training patients that keep their masks, above 0 to 1. Those of a smaller share are among those of
+            a larger one.
+        seed: Of the choice.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` for another share.
+    """
+    if not 0 < share <= 1:
+        raise LymphoscopeError(
+            "USE-E-VALUE", f"the share of patients with masks is above 0 and at most 1, not {share:g}"
+        )
+    patients = {entry.id: entry.patient for entry in data.cases}
+
+    def lot(patient: str) -> str:
+        return sha256(f"{seed} {patient}".encode()).hexdigest()
+
+    result = []
+    for fold in division:
+        drawn = sorted({patients[case] for case in fold.train}, key=lot)
+        kept = set(drawn[: max(1, round(share * len(drawn)))])
+        result.append(replace(fold, withheld=tuple(case for case in fold.train if patients[case] not in kept)))
+    return tuple(result)
 
 
 def made(entries: Sequence[Entry], count: int = 5, seed: int = NNUNET_SEED, by: str = "") -> tuple[Fold, ...]:

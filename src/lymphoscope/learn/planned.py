@@ -11,7 +11,7 @@ from lymphoscope.core.progress import Progress, silent
 from lymphoscope.io.dataset.cases import UNITS, DataSet
 from lymphoscope.learn.build import network
 from lymphoscope.learn.fingerprinting import fingerprint
-from lymphoscope.learn.folds import NNUNET_SEED, folds
+from lymphoscope.learn.folds import NNUNET_SEED, folds, withheld
 from lymphoscope.learn.parts import made
 from lymphoscope.recipes.planning import NetFacts, Plan, plan
 from lymphoscope.recipes.spec import Recipe, Stage
@@ -25,11 +25,13 @@ class Division:
         count: Number of folds.
         seed: Of the shuffling.
         by: Outcome whose values are spread evenly over the folds.
+        labelled: Share of the training patients whose masks are used.
     """
 
     count: int = 5
     seed: int = NNUNET_SEED
     by: str = ""
+    labelled: float = 1.0
 
 
 def planned(
@@ -54,7 +56,7 @@ def planned(
         LymphoscopeError: ``DATA-E-*`` where the data cannot be used.
     """
     how = division or Division()
-    divided = folds(data, how.count, how.seed, how.by)
+    divided = withheld(folds(data, how.count, how.seed, how.by), data, how.labelled, seed)
     found = fingerprint(data, images(recipe), progress, notes)
     return plan(recipe, found, divided, lambda stage: net_facts(stage, len(data.labels)), seed)
 

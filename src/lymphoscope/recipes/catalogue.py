@@ -9,6 +9,7 @@ from typing import Any
 from lymphoscope.recipes.baselines import BASELINES
 from lymphoscope.recipes.classical import METHODS
 from lymphoscope.recipes.evidential import EVIDENTIAL
+from lymphoscope.recipes.few_labels import FEW_LABELS
 from lymphoscope.recipes.own import OWN
 from lymphoscope.recipes.parts import PARTS, uses
 from lymphoscope.recipes.shelf import RULES, Recipes
@@ -49,6 +50,7 @@ FAMILIES = (
     Family("rules", "Delineation by thresholds, votes and gradients; nothing is trained", METHODS),
     Family("baselines", "Networks that every other method is compared with", BASELINES),
     Family("evidential", "Networks that say how much they know, and sources combined by Dempster's rule", EVIDENTIAL),
+    Family("few labels", "Networks that learn from cases without masks too", FEW_LABELS),
     Family("own", "Networks of ours, made to learn fast on a processor", OWN),
 )
 

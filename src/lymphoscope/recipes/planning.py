@@ -7,7 +7,7 @@ again it stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -45,10 +45,12 @@ class Fold:
     Attributes:
         train: Ids of the cases that are learnt from.
         val: Ids of the cases that are predicted.
+        withheld: Ids of those cases in `train` whose masks are kept from the training.
     """
 
     train: tuple[str, ...]
     val: tuple[str, ...]
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,10 @@ class Plan:
                 `lymphoscope.recipes.spec.from_record`.
         """
         try:
-            folds = tuple(Fold(tuple(fold["train"]), tuple(fold["val"])) for fold in record["folds"])
+            folds = tuple(
+                Fold(tuple(fold["train"]), tuple(fold["val"]), tuple(fold.get("withheld", ())))
+                for fold in record["folds"]
+            )
             published, seed = str(record["published"]), int(record["seed"])
             recipe, data = record["recipe"], record["fingerprint"]
         except (KeyError, TypeError, ValueError):
@@ -105,7 +110,7 @@ class Plan:
             "recipe": as_record(self.recipe),
             "published": self.published,
             "fingerprint": fingerprint_record(self.fingerprint),
-            "folds": [{"train": list(fold.train), "val": list(fold.val)} for fold in self.folds],
+            "folds": [{name: list(cases) for name, cases in asdict(fold).items() if cases} for fold in self.folds],
             "seed": self.seed,
         }
 

@@ -202,3 +202,28 @@ LOSSES.put(
     source="after Huang et al., arXiv 2108.05422 (2021)",
     params={"smooth": "added above and below"},
 )
+_CHANNEL = {"channel": "number of the image that is clustered"}
+LOSSES.put(
+    "fuzzy",
+    "lymphoscope.learn.losses.fuzzy:RobustFuzzyCMeans",
+    of=_OUTPUTS,
+    formula="mean Σ_k u_k^q (y − v_k)² + β mean Σ_k u_k^q Σ_{neighbours} Σ_{m≠k} u_m^q; no mask is needed",
+    source="Chen et al., Med Phys 2021;48:6185",
+    params={"beta": "β", "exponent": "q", **_CHANNEL},
+)
+LOSSES.put(
+    "labelled_fuzzy",
+    "lymphoscope.learn.losses.fuzzy:LabelledFuzzyCMeans",
+    of=_LABELS,
+    formula="mean C⁻¹ Σ_k u_k^q (g_k − 1)²",
+    source="Chen et al., Med Phys 2021;48:6185",
+    params={"exponent": "q"},
+)
+LOSSES.put(
+    "mumford_shah",
+    "lymphoscope.learn.losses.fuzzy:MumfordShah",
+    of=_OUTPUTS,
+    formula="mean Σ_k u_k (y − c_k)² + μ TV(u); no mask is needed",
+    source="Kim and Ye, IEEE Trans Image Process 2020;29:1856",
+    params={"mu": "μ", **_CHANNEL},
+)
