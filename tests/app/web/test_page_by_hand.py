@@ -17,6 +17,10 @@ from .browsing import NEEDS, Running, canvas_levels, figures, head, playwright
 
 pytestmark = NEEDS
 AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+LISTENING = """() => {
+  const [words, kept] = [window.told = [], CanvasRenderingContext2D.prototype.fillText];
+  CanvasRenderingContext2D.prototype.fillText = function (text, ...at) { words.push(text); return kept.call(this, text, ...at); };
+}"""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 BLINDNESS = ("deuteranopia", "achromatopsia")
 
@@ -182,6 +186,18 @@ def test_the_cross_hair_moves_by_keys_voxel_by_voxel(page: Any) -> None:
         page.keyboard.press(keys)
         after = [int(v) for v in page.locator("#readout").get_attribute("data-index").split()]
         assert np.subtract(after, before).tolist() == list(by), keys
+
+
+def test_the_projection_is_marked_at_every_angle_as_the_planes_are(page: Any) -> None:
+    told = []
+    page.evaluate(LISTENING)
+    for frame in (0, 3, 6, 9, 12, 18, 27):
+        page.evaluate(
+            "n => { window.told.length = 0; window.reading.turning.frame = n; window.reading.turning.draw(); }", frame
+        )
+        told.append(page.evaluate("() => window.told.slice(0, 2)"))
+    assert told == [["R", "L"], ["RA", "LP"], ["AR", "PL"], ["A", "P"], ["AL", "PR"], ["L", "R"], ["P", "A"]]
+    page.evaluate("() => { window.reading.turning.frame = 0; window.reading.turning.draw(); }")
 
 
 def test_hiding_shows_the_clean_image_and_status_is_told_to_the_colour_blind(page: Any) -> None:

@@ -3,7 +3,13 @@ import { get } from "/net.js";
 import { kind } from "/views.js";
 
 const COLOUR = { in: "#e69f00", doubt: "#f0e442", out: "#56b4e9" };
-const SIDES = { 0: ["R", "L"], 9: ["A", "P"], 18: ["L", "R"], 27: ["P", "A"] };
+
+// what lies at the picture's left when the patient is turned by an angle: R, RA, AR, A, … as on the planes
+function side(degrees) {
+  const turn = (degrees * Math.PI) / 180;
+  const parts = [[Math.cos(turn), "R", "L"], [Math.sin(turn), "A", "P"]].sort((a, b) => Math.abs(b[0]) - Math.abs(a[0]));
+  return parts.filter(([share]) => Math.abs(share) > 0.3).map(([share, there, opposite]) => (share > 0 ? there : opposite)).join("");
+}
 
 export class Turning {
   constructor(canvas, frames, picked) {
@@ -85,9 +91,11 @@ export class Turning {
     pen.drawImage(image, x, y, w, h);
     pen.font = "bold 15px system-ui";
     pen.fillStyle = "#000";
-    const sides = SIDES[this.frame] || [];
-    pen.fillText(sides[0] || "", x + 6, y + 18);
-    pen.fillText(sides[1] || "", x + w - 18, y + 18);
+    const degrees = (360 / this.frames) * this.frame;
+    pen.fillText(side(degrees), x + 6, y + 18);
+    pen.textAlign = "right";
+    pen.fillText(side(degrees + 180), x + w - 6, y + 18);
+    pen.textAlign = "left";
     pen.fillText(`${this.frame * 10}°`, x + w / 2 - 12, y + h - 6);
     const marks = this.bare ? {} : this.marks.get(this.frame) || {};
     for (const row of this.table?.rows || []) {
