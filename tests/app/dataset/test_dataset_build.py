@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,35 @@ def test_a_second_time_nothing_is_made_and_nothing_changes(files: Files, built: 
     again = build(places, crew=ALONE, do=never)
     assert again.summary["done_now"] == 0
     assert files(places.out) == before
+
+
+def test_what_was_made_before_an_interruption_is_kept(hospital: Any, files: Files, tmp_path: Path) -> None:
+    for n in (1, 2):
+        hospital.write(tmp_path / "tree" / str(n), n)
+    places = Places.of(tmp_path / "tree", tmp_path / "Dataset501_X", None)
+    made: list[str] = []
+
+    def killed_at_the_second(task: CaseTask) -> Ending:
+        if made:
+            raise KeyboardInterrupt
+        made.append(task.name)
+        return make_case(task)
+
+    with pytest.raises(KeyboardInterrupt):
+        build(places, crew=ALONE, do=killed_at_the_second)
+    assert not places.out.exists(), "no half of a data set"
+
+    def counted(task: CaseTask) -> Ending:
+        made.append(task.name)
+        return make_case(task)
+
+    outcome = build(places, crew=ALONE, do=counted)
+    assert outcome.summary["done_now"] == 1 and len(set(made)) == len(made) == 2
+    whole = files(places.out)
+    shutil.rmtree(places.out)
+    shutil.rmtree(outcome.work)
+    build(places, crew=ALONE)
+    assert files(places.out) == whole, "as if it had never been interrupted"
 
 
 def test_a_case_that_comes_later_changes_none_that_was_there(hospital: Any, files: Files, tmp_path: Path) -> None:

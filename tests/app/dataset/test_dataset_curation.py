@@ -61,6 +61,8 @@ def test_splits_hold_every_case_once_and_can_be_read_back() -> None:
     for fold in splits:
         assert not {cases[c] for c in fold["train"]} & {cases[c] for c in fold["val"]}
     assert known_folds([(s["train"], s["val"]) for s in splits], cases) == by_patient
+    with pytest.raises(LymphoscopeError, match="DATA-E-SPLIT"):
+        known_folds([(s["train"], s["val"]) for s in splits[:3]], cases)
 
 
 def test_versions_count_changes_only() -> None:

@@ -6,6 +6,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from lymphoscope.core.errors import LymphoscopeError
+
 FOLDS = 5
 
 Pairs = Iterable[tuple[str, str]]
@@ -17,7 +19,13 @@ def known_folds(splits: Sequence[tuple[Sequence[str], Sequence[str]]], patients:
     Args:
         splits: Ids of training and validation cases by fold.
         patients: Patient of each case.
+
+    Raises:
+        LymphoscopeError: ``DATA-E-SPLIT`` for splits that are not five: they are somebody's own.
     """
+    if len(splits) not in (0, FOLDS):
+        what = f"the data set has {len(splits)} folds, not {FOLDS}"
+        raise LymphoscopeError("DATA-E-SPLIT", what, "splits_final.json", "Keep your own folds elsewhere.")
     return {patients[case]: n for n, (_, held_out) in enumerate(splits) for case in held_out if case in patients}
 
 
