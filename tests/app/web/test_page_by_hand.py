@@ -19,7 +19,8 @@ pytestmark = NEEDS
 AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 LISTENING = """() => {
   const [words, kept] = [window.told = [], CanvasRenderingContext2D.prototype.fillText];
-  CanvasRenderingContext2D.prototype.fillText = function (text, ...at) { words.push(text); return kept.call(this, text, ...at); };
+  const heard = function (text, ...at) { words.push(text); return kept.call(this, text, ...at); };
+  CanvasRenderingContext2D.prototype.fillText = heard;
 }"""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 BLINDNESS = ("deuteranopia", "achromatopsia")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,7 @@ def serve(cases: Path | None, door: Door, user: NewUser, rebuild: bool, demo: bo
             "USE-E-EXTRA", "the reading page is not installed", fix="pip install 'lymphoscope[serve]'"
         ) from None
     if demo and cases is None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # else the folder would outlive the server
         with TemporaryDirectory(prefix="lymphoscope-demo-") as place:
             return serve(Path(place), door, user, rebuild, demo)
     if cases is None:
