@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -229,9 +229,10 @@ def _is_ours(entry: Path) -> bool:
     return bool(_OURS.fullmatch(entry.name))
 
 
-def _known(kind: str, name: str | None, names: Sequence[str]) -> None:
-    if name is not None and name not in names:
-        raise unknown_name(kind, name, names)
+def _known(kind: str, name: str | None, names: Iterable[str]) -> None:
+    known = dict.fromkeys(names)
+    if name is not None and name not in known:
+        raise unknown_name(kind, name, known)
 
 
 def _plain(value: Any) -> Any:
