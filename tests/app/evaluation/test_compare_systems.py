@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -73,3 +74,14 @@ def test_what_cannot_be_compared_is_refused(
     (strange / "report.json").write_text('{"kind": "report"}')
     assert ran("compare", strange, three["far"], "-o", out, "--references", three["ref"]) == 3
     assert "EVAL-E-SUMMARY" in capsys.readouterr().err
+
+
+def test_what_a_run_predicted_has_the_name_of_the_run(three: dict[str, Path], tmp_path: Path) -> None:
+    systems = []
+    for name in ("near", "far"):
+        (tmp_path / f"run-{name}").mkdir()
+        shutil.copytree(three[name], tmp_path / f"run-{name}" / "validation")
+        systems.append(tmp_path / f"run-{name}" / "validation")
+    words = ("--references", three["ref"], "--replicates", 100, "-q")
+    assert ran("compare", *systems, "-o", tmp_path / "out", *words) == 0
+    assert json.loads((tmp_path / "out" / "report.json").read_bytes())["order"] == ["run-near", "run-far"]

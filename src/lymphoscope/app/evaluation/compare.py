@@ -26,6 +26,8 @@ from lymphoscope.render.pictures import Picture
 
 RANKING, COMPARISON = "ranking.csv", "comparison"
 _NAMES = (REPORT, PAGE, RANKING, FIGURES)
+_VALIDATION = "validation"
+"""The folder of a run that holds what its folds predicted."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,9 @@ def compare_systems(question: Question, out: Path, progress: Progress = silent) 
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """Names of systems: their folders' own names, with the parent's where two are equal."""
+    """Names of systems: of folders, of the run for what `train` predicted; with the parent's where two are equal."""
     folders = [path.resolve().parent if path.is_file() else path.resolve() for path in paths]
-    short = [folder.name for folder in folders]
+    short = [folder.parent.name if folder.name == _VALIDATION else folder.name for folder in folders]
     long = [f"{folder.parent.name}/{folder.name}" for folder in folders]
     names = [short[n] if short.count(short[n]) == 1 else long[n] for n in range(len(paths))]
     twice = next((name for name in names if names.count(name) > 1), None)
