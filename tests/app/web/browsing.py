@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import shutil
 import threading
@@ -51,7 +50,6 @@ class Running:
         self.port, self._server = 0, None
 
     def __enter__(self) -> Running:
-        logging.getLogger("lymphoscope.web").setLevel(logging.WARNING)
         self.start()
         self._driver = playwright.sync_playwright().start()
         self._browser = self._driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from lymphoscope.app.web import demo, server
 from lymphoscope.app.web.access import Access
 from lymphoscope.app.web.index import Index
 from lymphoscope.app.web.server import create_app
@@ -152,7 +153,7 @@ def test_nonsense_is_answered_in_words_and_changes_nothing(ann: Any, body: bytes
 
 
 def test_the_log_names_nobody(ann: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="lymphoscope.web")
     version = ann.begin()
     ann.do(version, "site", region=1, site="DOE^JANE")
     ann.get("/DOE^JANE/secret")
@@ -175,3 +176,25 @@ def test_hostile_names_come_back_as_text(ann: Any) -> None:
     assert "<img src=x" not in page
     for line in ann.get(f"{version}/files/report.csv").text.splitlines():
         assert not any(cell.strip('"').startswith("=") for cell in line.split(","))
+
+
+def test_an_installation_without_the_viewer_says_so(cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PAGE_FILES", {})
+    with pytest.raises(LymphoscopeError, match="viewer") as error:
+        server.serve(cases, "127.0.0.1", 0, "", (), print)
+    assert error.value.code == "USE-E-EXTRA"
+
+
+def test_the_demonstration_case_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    def run(study: Path, case: Path) -> Any:
+        asked.append(Path(study))
+        assert Path(study).is_file()
+        case.mkdir(parents=True)
+        (case / "report.json").write_text("{}")
+        return type("Outcome", (), {"folder": case})
+
+    monkeypatch.setattr(demo, "run", run)
+    assert demo.with_demonstration(tmp_path) == demo.with_demonstration(tmp_path) == tmp_path / demo.CASE
+    assert len(asked) == 1

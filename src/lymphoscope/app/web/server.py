@@ -151,6 +151,10 @@ def page_file(name: str = "") -> Response:
     return Response(found.read_bytes(), media_type=kind, headers=headers)
 
 
+VIEWER = "vendor/niivue.js"
+"""What the build takes from npm; an installation from source without Node lacks it."""
+
+
 def _page_files() -> dict[str, Any]:
     folder = files("lymphoscope.app.web") / "page"
     found = {entry.name: entry for entry in folder.iterdir() if entry.is_file()}
@@ -192,10 +196,13 @@ def serve(cases: Path, host: str, port: int, database: str, names: tuple[str, ..
         told: Called with the link when the server listens.
 
     Raises:
-        LymphoscopeError: ``WEB-E-LISTEN``, ``WEB-E-DATABASE``, ``IO-E-PATH``.
+        LymphoscopeError: ``WEB-E-LISTEN``, ``WEB-E-DATABASE``, ``IO-E-PATH``, ``USE-E-EXTRA`` without the viewer.
     """
     if not cases.is_dir():
         raise LymphoscopeError("IO-E-PATH", "the folder of cases is not there")
+    if VIEWER not in PAGE_FILES:
+        what, fix = "the page's viewer is not in this installation", "Install a released wheel, or run `make page`."
+        raise LymphoscopeError("USE-E-EXTRA", what, fix=fix)
     local = host in LOOPBACK
     index = Index(cases, database)
     index.rebuild()
