@@ -28,7 +28,9 @@ class Effort:
         overlap: Of neighbouring windows, share of their side.
         mirror: Average over mirrorings, where the model allows them.
         folds: How many networks speak; None for all.
-        body_only: Windows are laid over the body instead of the whole field, and left out where nothing is.
+        body_only: Windows are left out where nothing is; what the others say does not change.
+        relaid: With `body_only`: windows are laid over the body's box instead of the field. They are far fewer, and lie
+            elsewhere: a network that normalises within its window says something else.
         floor_suv: With `body_only`: a window without a voxel of this SUV holds nothing.
     """
 
@@ -36,6 +38,7 @@ class Effort:
     mirror: bool = True
     folds: int | None = None
     body_only: bool = False
+    relaid: bool = False
     floor_suv: float = 1.0
 
 
@@ -88,7 +91,7 @@ def layout(plan: ForeignPlan, case: Prepared, pet: Volume | None, effort: Effort
         return everything
     suv = np.asarray(case.turn.there(pet.values(Unit.SUV_BW))[case.box])
     needed = _on_network(suv >= effort.floor_suv, space)
-    if not needed.any():
+    if not effort.relaid or not needed.any():
         return Layout(Windows(plan.patch, effort.overlap, needed), everything.box, space)
     ends = []
     for axis, n in enumerate(space):

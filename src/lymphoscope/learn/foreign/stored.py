@@ -35,13 +35,12 @@ class Budget:
 BUDGETS: Mapping[str, Budget] = MappingProxyType({
     "full": Budget(Effort(), "f32", "nothing"),
     "standard": Budget(
-        Effort(mirror=False, body_only=True), "f32",
-        "mirroring; windows over air",
+        Effort(mirror=False, body_only=True), "f32", "mirroring; windows over air",
     ),
     "fast": Budget(
-        Effort(overlap=0.25, mirror=False, folds=1, body_only=True), "bf16",
-        "what standard gives up; all networks but the first; half of the overlap of windows; 32-bit arithmetic, where "
-        "the processor has AMX",
+        Effort(overlap=0.25, mirror=False, folds=1, body_only=True, relaid=True), "bf16",
+        "what standard gives up; all networks but the first; nnU-Net's places of windows; half of their overlap; "
+        "32-bit arithmetic, where the processor has AMX",
     ),
 })  # fmt: skip
 """Budgets of time by name."""
