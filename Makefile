@@ -59,7 +59,7 @@ test: $(VENV)/dev.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: $(VENV)/dev.stamp
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done

@@ -19,3 +19,12 @@ def shared() -> Path:
     if not _SHARED.is_dir():
         pytest.skip("the shared data folder is not beside the project")
     return _SHARED
+
+
+_LONG = ("test_docs.py", "laws/test_recipes.py", "web/test_page.py", "web/test_page_by_hand.py")
+"""Files that take long: begun first, so that no worker is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files; the rest keeps its order."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(_LONG))

@@ -140,7 +140,9 @@ def test_codes_and_options_named_on_a_page_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     unknown = set(re.findall(r"\b[A-Z][A-Z0-9]*-[EWI]-[A-Z0-9-]*[A-Z0-9]\b", text)) - set(CODES)
     assert not unknown, f"{_name(page)} names {sorted(unknown)}"
+    benchmarks = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "benchmarks").glob("*.py"))
     known = set(re.findall(r"--[a-z][a-z-]+", _generator().PAGES["reference/cli.md"]())) | FOREIGN_OPTIONS
+    known |= set(re.findall(r'"(--[a-z][a-z-]+)"', benchmarks))
     unknown = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - known
     assert not unknown, f"{_name(page)} names {sorted(unknown)}"
 

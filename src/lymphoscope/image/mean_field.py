@@ -14,6 +14,7 @@ _LEAST = 1e-6
 def mean_field(
     probabilities: NDArray[np.float32],
     suv: NDArray[np.float32],
+    *,
     weight: float = 3.0,
     iterations: int = 5,
     sigma: tuple[float, float] = (3.0, 0.5),
