@@ -60,7 +60,8 @@ class Feed:
 
     def run(self, first: int, last: int) -> Iterator[Batch]:
         """The batches of the steps from `first` to before `last`; the next is made while one is used."""
-        with ThreadPoolExecutor(1, "feed") as worker:
+        # one thread: a second team of threads would wait for the cores that the step is using, and the step for it
+        with ThreadPoolExecutor(1, "feed", initializer=torch.set_num_threads, initargs=(1,)) as worker:
             coming = worker.submit(self.at, first)
             for step in range(first, last):
                 batch = coming.result()
