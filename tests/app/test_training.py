@@ -79,6 +79,8 @@ def test_a_run_of_something_else_is_refused(trained: tuple[Path, dict[str, Any]]
     for recipe, seed, word in ((CASCADE, 0, "recipe"), (TOY, 1, "seed")):
         with pytest.raises(LymphoscopeError, match=f"RUN-E-OTHER.*{word}"):
             train(recipe, data, trained[0], Training(steps=3, seed=seed), silent)
+    with pytest.raises(LymphoscopeError, match=r"RUN-E-OTHER.*share of masks"):
+        train(TOY, data, trained[0], Training(steps=3, labelled=0.5), silent)
 
 
 @pytest.mark.parametrize("engine", ["openvino", "torch"])

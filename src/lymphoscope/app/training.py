@@ -115,7 +115,7 @@ def train(recipe: Recipe, data_path: Path, out: Path, wanted: Training, progress
         plan = run.plan()
     else:
         plan = planned(recipe, data, Division(by=wanted.by, labelled=wanted.labelled), wanted.seed, progress, notes)
-    run.require(plan, recipe, data, wanted.seed)
+    run.require(plan, recipe, data, wanted.seed, wanted.labelled)
     folds = wanted.folds or tuple(range(len(plan.folds)))
     if max(folds) >= len(plan.folds) or min(folds) < 0:
         raise LymphoscopeError("USE-E-VALUE", f"there are folds 0 to {len(plan.folds) - 1}", "--folds")

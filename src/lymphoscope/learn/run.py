@@ -11,6 +11,7 @@ from typing import Any
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.atomic import writing
 from lymphoscope.io.dataset.cases import DataSet
+from lymphoscope.learn.folds import withheld
 from lymphoscope.recipes.planning import Plan, recipe_digest
 from lymphoscope.recipes.spec import Recipe
 
@@ -57,11 +58,18 @@ class Run:
         if not self.plan_file.exists():
             write_json(self.plan_file, plan.as_record())
 
-    def require(self, plan: Plan, recipe: Recipe, data: DataSet, seed: int) -> None:
+    def require(self, plan: Plan, recipe: Recipe, data: DataSet, seed: int, labelled: float = 1.0) -> None:
         """Refuse to go on with a run of something else.
 
+        Args:
+            plan: Of the run.
+            recipe: That is asked for, as its table has it.
+            data: Cases that are given.
+            seed: That is asked for.
+            labelled: Share of the training patients whose masks are to be used.
+
         Raises:
-            LymphoscopeError: ``RUN-E-OTHER`` when the plan is of another recipe, seed or set of cases.
+            LymphoscopeError: ``RUN-E-OTHER`` when the plan is of another recipe, seed, set of cases or share of masks.
         """
         cases = {case for fold in plan.folds for case in fold.val}
         other = {
@@ -69,6 +77,8 @@ class Run:
             "seed": plan.seed != seed,
             "data set": bool(cases - {entry.id for entry in data.cases}),
         }
+        if not any(other.values()):
+            other["share of masks"] = withheld(plan.folds, data, labelled, seed) != plan.folds
         if any(other.values()):
             what = " and ".join(word for word, differs in other.items() if differs)
             raise LymphoscopeError("RUN-E-OTHER", f"the folder holds a run of another {what}", where=self.path.name)
