@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,9 +20,13 @@ from lymphoscope.io.dataset.cases import DataSet, Entry
 from lymphoscope.io.dataset.opening import open_dataset
 from lymphoscope.io.nifti import write_nifti
 from lymphoscope.learn.model import open_model
+from lymphoscope.learn.predict import Predicted
 from lymphoscope.learn.run import Run
 from lymphoscope.recipes.classical import METHODS
 from lymphoscope.recipes.spec import Recipe
+
+if TYPE_CHECKING:
+    from lymphoscope.learn.foreign.predictor import ForeignPrediction
 
 
 @dataclass(frozen=True)
@@ -135,12 +139,7 @@ def by_model(name: str, wanted: Wanted) -> Drawer:
 
     def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:
         found = predict_foreign(model, volumes, budget.effort)
-        made = {"labels": found.labels}
-        if wanted.probability:
-            made["probability"] = found.lesion
-        if wanted.entropy:
-            made["entropy"] = found.entropy
-        return made
+        return _maps(found, wanted)
 
     about = {"model": name, "networks": len(model.members), "engine": "openvino", "budget": word}
     return Drawer(about, model.reads, draw)
@@ -156,12 +155,7 @@ def by_run(run: Run, wanted: Wanted) -> Drawer:
 
     def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:
         found = model.predict(volumes)
-        made = {"labels": found.labels}
-        if wanted.probability:
-            made["probability"] = found.lesion
-        if wanted.entropy:
-            made["entropy"] = found.entropy
-        return {**made, **(found.maps if wanted.further else {})}
+        return {**_maps(found, wanted), **(found.maps if wanted.further else {})}
 
     about = {
         "recipe": model.plan.recipe.id,
@@ -186,6 +180,16 @@ def by_rule(recipe: Recipe, wanted: Wanted) -> Drawer:
         return {"labels": Volume((lesions.labels > 0).astype(np.uint8), lesions.geometry, Unit.LABEL)}
 
     return Drawer({"recipe": recipe.id, "networks": 0, "engine": "rule"}, ("pet:suv",), draw)
+
+
+def _maps(found: Predicted | ForeignPrediction, wanted: Wanted) -> dict[str, Volume]:
+    """What every network tells and is wanted."""
+    made = {"labels": found.labels}
+    if wanted.probability:
+        made["probability"] = found.lesion
+    if wanted.entropy:
+        made["entropy"] = found.entropy
+    return made
 
 
 def _cases(data: DataSet, part: str) -> tuple[Entry, ...]:
