@@ -2,7 +2,7 @@
 
     python benchmarks/recipes.py DATA OUT --recipes b3-unet3d b5-vnet --minutes 3 [--folds 0,1] [--peer PREDICTIONS]
 
-Runs one training at a time, with all processors. What is finished is not done again.
+Runs one recipe at a time. What is finished is not done again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def train(recipe: str, given: argparse.Namespace) -> dict[str, Any]:
     run = given.out / recipe
     card = run / "card.json"
     words = [*COMMAND, "train", recipe, str(given.data), "-o", str(run), "--minutes", str(given.minutes), "--quiet"]
-    subprocess.run([*words, "--folds", given.folds, "--precision", given.precision], check=True, stdout=sys.stderr)
+    words += ["--folds", given.folds, "--precision", given.precision, "--at-once", str(given.at_once)]
+    subprocess.run(words, check=True, stdout=sys.stderr)
     record: dict[str, Any] = json.loads(card.read_text())
     return record
 
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--folds", default="0,1,2,3,4")
     parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--at-once", type=int, default=1, help="folds side by side")
     given = parser.parse_args()
     print(f"{given.minutes:g} minutes of training a fold, folds {given.folds}, {given.precision}\n")
     print("| recipe | mean Dice | median Dice | cases | steps a fold | voxels a second | peak memory, GB |")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from lymphoscope.app.prediction import Wanted, predict
 from lymphoscope.app.training import Training, numbers, train
@@ -20,6 +23,7 @@ from lymphoscope.core.units import Unit
 from lymphoscope.image.lesion_phantom import lesion_phantom
 from lymphoscope.io.dataset.writing import About, NewCase, write_nnunet
 from lymphoscope.io.nifti import read_nifti
+from lymphoscope.learn import abreast
 from lymphoscope.recipes.classical import METHODS
 from lymphoscope.recipes.spec import PET_CT, Learn, Recipe, Stage, use
 
@@ -66,6 +70,40 @@ def test_every_case_is_predicted_once_by_a_network_that_has_not_seen_it(
     assert (run / "fold_0" / "lesions" / "curves.png").stat().st_size > 1000
     reference = read_nifti(data / "imagesTr" / "case0_0001.nii.gz", Unit.SUV_BW).geometry
     assert not reference.difference(read_nifti(run / "validation" / "case0.nii.gz", Unit.LABEL).geometry)
+
+
+def test_folds_trained_abreast_have_the_weights_of_folds_trained_one_by_one(
+    trained: tuple[Path, dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    heard: list[tuple[str, int, int]] = []
+    card = train(
+        TOY,
+        data,
+        tmp_path / "run",
+        Training(folds=(0, 1), steps=3, at_once=2, threads=2),
+        lambda *told: heard.append(told),
+    )
+    assert sorted(card["folds"]) == ["0", "1"]
+    assert heard[-1] == ("training lesions, 2 folds at once", 6, 6)
+    for fold in ("fold_0", "fold_1"):
+        name = f"{fold}/lesions/weights.safetensors"
+        one, other = load_file(trained[0] / name), load_file(tmp_path / "run" / name)
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_what_stops_a_fold_trained_abreast_is_said(
+    trained: tuple[Path, dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained[0], tmp_path / "run")
+    (run / "fold_1" / "lesions" / "weights.safetensors").write_bytes(b"damaged")
+    with pytest.raises(LymphoscopeError, match="RUN-E-WEIGHTS"):
+        train(TOY, data, run, Training(folds=(0, 1), steps=3, at_once=2), silent)
+
+
+@pytest.mark.parametrize(("said", "status", "code"), [(None, -9, "RUN-E-KILLED"), ([1, 3], 1, "RUN-E-UNEXPECTED")])
+def test_a_process_that_ends_without_a_word_is_named(said: Any, status: int, code: str) -> None:
+    with pytest.raises(LymphoscopeError, match=f"{code}.*fold 4.*--at-once 1"):
+        abreast._require_done(said, 4, status)
 
 
 def test_what_is_finished_is_not_done_again(trained: tuple[Path, dict[str, Any]], data: Path) -> None:
@@ -129,6 +167,7 @@ def test_a_stage_that_reads_another_is_trained_on_maps_of_cases_that_were_not_se
     [
         ({"steps": 1, "minutes": 1.0}, "not both"),
         ({"steps": 0}, "at least one step"),
+        ({"at_once": 0}, "--at-once"),
         ({"device": "tpu"}, "--device"),
         ({"precision": "int8"}, "--precision"),
     ],

@@ -26,6 +26,7 @@ def train(
     seed: o.TrainingSeed = 0,
     stratify: o.Stratify = "",
     labelled: o.Labelled = 1.0,
+    at_once: o.AtOnce = 1,
     device: o.Device = "cpu",
     precision: o.Precision = "fp32",
     quiet: o.Quiet = False,
@@ -43,7 +44,16 @@ def train(
 
         chosen = RECIPES[recipe]
         wanted = training.Training(
-            training.numbers(folds), steps, minutes, seed, stratify, labelled, device, precision, settings.threads()
+            training.numbers(folds),
+            steps,
+            minutes,
+            seed,
+            stratify,
+            labelled,
+            device,
+            precision,
+            at_once,
+            settings.threads(),
         )
         with prepared(settings.threads()), show.progress(manner) as progress:
             card = training.train(chosen, data, out, wanted, progress)

@@ -409,6 +409,15 @@ Minutes = Annotated[
 TrainingSeed = Annotated[
     int, typer.Option("--seed", metavar="N", min=0, help="Same seed, same weights.", rich_help_panel=_TRAINING)
 ]
+AtOnce = Annotated[
+    int,
+    typer.Option(
+        "--at-once",
+        metavar="N",
+        help="Folds trained side by side, each in a process of its own with its share of the processor.",
+        rich_help_panel=_TRAINING,
+    ),
+]
 Labelled = Annotated[
     float,
     typer.Option(

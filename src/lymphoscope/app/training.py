@@ -40,6 +40,7 @@ class Training:
         labelled: Share of the training patients whose masks are used.
         device: One of `DEVICES`.
         precision: One of `PRECISIONS`.
+        at_once: Folds trained side by side, each with its share of the threads.
         threads: Of the processor.
 
     Raises:
@@ -54,6 +55,7 @@ class Training:
     labelled: float = 1.0
     device: str = "cpu"
     precision: str = "fp32"
+    at_once: int = 1
     threads: int = 1
 
     def __post_init__(self) -> None:
@@ -62,6 +64,8 @@ class Training:
             raise LymphoscopeError("USE-E-VALUE", "a training takes so many steps or so many minutes, not both")
         if (self.steps is not None and self.steps < 1) or (self.minutes is not None and self.minutes <= 0):
             raise LymphoscopeError("USE-E-VALUE", "a training takes at least one step and some time")
+        if not 1 <= self.at_once <= 64:
+            raise LymphoscopeError("USE-E-VALUE", "1 to 64 folds are trained at once", "--at-once")
         for word, value, choices in (("device", self.device, DEVICES), ("precision", self.precision, PRECISIONS)):
             if value not in choices:
                 raise LymphoscopeError("USE-E-VALUE", f"{word} is one of {', '.join(choices)}", f"--{word}")
@@ -106,6 +110,7 @@ def train(recipe: Recipe, data_path: Path, out: Path, wanted: Training, progress
 
     from lymphoscope.learn import crossval  # noqa: PLC0415
     from lymphoscope.learn.fit import Budget, Machine  # noqa: PLC0415
+    from lymphoscope.learn.fold import Terms  # noqa: PLC0415
     from lymphoscope.learn.planned import Division, planned  # noqa: PLC0415
 
     torch.set_num_threads(wanted.threads)
@@ -121,7 +126,7 @@ def train(recipe: Recipe, data_path: Path, out: Path, wanted: Training, progress
         raise LymphoscopeError("USE-E-VALUE", f"there are folds 0 to {len(plan.folds) - 1}", "--folds")
     budget = Budget(wanted.steps, None if wanted.minutes is None else wanted.minutes * 60.0)
     machine = Machine(wanted.device, _ACCELERATE[wanted.precision])
-    crossval.train(plan, data, run, crossval.Wish(budget, machine, folds), progress)
+    crossval.train(plan, data, run, crossval.Wish(Terms(budget, machine), folds, wanted.at_once), progress)
     card = _card(plan, data, run)
     write_json(run.card_file, card)
     return card

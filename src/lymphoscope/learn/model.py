@@ -85,7 +85,7 @@ def _by_openvino(plan: Plan, run: Run, stage: Stage, fold: int) -> Member:
 
 
 def _by_torch(plan: Plan, run: Run, stage: Stage, fold: int) -> Member:
-    from lymphoscope.learn.crossval import trained  # noqa: PLC0415 - needs torch
+    from lymphoscope.learn.fold import trained  # noqa: PLC0415 - needs torch
     from lymphoscope.learn.torch_engine import by_torch  # noqa: PLC0415
 
     net = trained(plan, run, stage, fold)
