@@ -8,6 +8,7 @@ import typer
 
 from lymphoscope.app import model_options as m
 from lymphoscope.app import options as o
+from lymphoscope.app import training_options as t
 from lymphoscope.app.leaving import FAILED
 from lymphoscope.app.leaving import verb as _verb
 
@@ -17,18 +18,18 @@ networks = typer.Typer()
 @networks.command()
 def train(
     context: typer.Context,
-    recipe: o.RecipeId,
-    data: o.Data,
-    out: o.RunOut,
-    folds: o.Folds = None,
-    steps: o.Steps = None,
-    minutes: o.Minutes = None,
-    seed: o.TrainingSeed = 0,
-    stratify: o.Stratify = "",
-    labelled: o.Labelled = 1.0,
-    at_once: o.AtOnce = 1,
-    device: o.Device = "cpu",
-    precision: o.Precision = "fp32",
+    recipe: t.RecipeId,
+    data: t.Data,
+    out: t.RunOut,
+    folds: t.Folds = None,
+    steps: t.Steps = None,
+    minutes: t.Minutes = None,
+    seed: t.TrainingSeed = 0,
+    stratify: t.Stratify = "",
+    labelled: t.Labelled = 1.0,
+    at_once: t.AtOnce = 1,
+    device: t.Device = "cpu",
+    precision: t.Precision = "fp32",
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
     as_json: o.Json = False,
@@ -63,18 +64,18 @@ def train(
 @networks.command()
 def predict(
     context: typer.Context,
-    run: o.RunFolder,
-    data: o.Data,
-    out: o.MasksOut,
-    folds: o.Folds = None,
-    engine: o.EngineName = "openvino",
+    run: t.RunFolder,
+    data: t.Data,
+    out: t.MasksOut,
+    folds: t.Folds = None,
+    engine: t.EngineName = "openvino",
     budget: m.BudgetName = None,
     store: m.StoreFolder = None,
-    part: o.Part = "all",
-    probability: o.ProbabilityMaps = False,
-    entropy: o.EntropyMaps = False,
-    further: o.FurtherMaps = False,
-    force: o.Again = False,
+    part: t.Part = "all",
+    probability: t.ProbabilityMaps = False,
+    entropy: t.EntropyMaps = False,
+    further: t.FurtherMaps = False,
+    force: t.Again = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
     as_json: o.Json = False,

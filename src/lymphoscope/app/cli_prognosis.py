@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from lymphoscope.app import options as o
+from lymphoscope.app import training_options as t
 from lymphoscope.app.leaving import verb as _verb
 from lymphoscope.app.prognosis import options as of_patients
 
@@ -57,7 +58,7 @@ def scores(
     out: of_patients.ScoresOut,
     scores: of_patients.ScoreNames = "",
     impi_parameters: of_patients.ImpiParameters = None,
-    force: o.Again = False,
+    force: t.Again = False,
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
