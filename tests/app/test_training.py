@@ -177,6 +177,31 @@ def test_a_training_that_cannot_be_is_refused(given: dict[str, Any], said: str) 
         Training(**given)
 
 
+@pytest.mark.parametrize("engine", ["openvino", "torch"])
+def test_further_maps_lie_beside_the_masks(evidential: Path, data: Path, tmp_path: Path, engine: str) -> None:
+    predict(evidential, data, tmp_path, Wanted(engine=engine, part="held-out", probability=True, further=True))
+    ignorance = read_nifti(tmp_path / "ignorance" / "case5.nii.gz", Unit.ARBITRARY).array
+    assert ignorance.min() >= 0.0 and ignorance.max() <= 1.0 and ignorance.std() > 0.0
+    seen = next((evidential / "validation").iterdir())
+    told = read_nifti(evidential / "out_of_fold" / "lesions-ignorance" / seen.name, Unit.ARBITRARY)
+    assert not told.geometry.difference(read_nifti(seen, Unit.LABEL).geometry)
+
+
+@pytest.fixture(scope="module")
+def evidential(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    learn = replace(NET, heads=(use("evidence"),))
+    run = tmp_path_factory.mktemp("evidential") / "run"
+    train(replace(TOY, stages=(Stage("lesions", PET_CT, learn=learn),)), data, run, Training(folds=(0,), steps=2), silent)
+    return run
+
+
+def test_further_maps_of_networks_that_tell_none_are_refused(
+    trained: tuple[Path, dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(LymphoscopeError, match=r"USE-E-VALUE.*--further"):
+        predict(trained[0], data, tmp_path, Wanted(further=True))
+
+
 def test_folds_are_numbers_that_are_there(trained: tuple[Path, dict[str, Any]], data: Path, tmp_path: Path) -> None:
     assert numbers("2,0") == (0, 2) and numbers(None) is None
     with pytest.raises(LymphoscopeError, match="--folds"):

@@ -126,13 +126,15 @@ def by_model(name: str, wanted: Wanted) -> Drawer:
 
     Raises:
         LymphoscopeError: ``MODEL-E-STORED`` when it is damaged, ``USE-E-NAME`` for an unknown budget, ``USE-E-VALUE``
-            for folds or an engine, which are chosen by the budget.
+            for folds or an engine, which are chosen by the budget, and for further maps, which there are none of.
     """
     from lymphoscope.learn.foreign.predictor import predict as predict_foreign  # noqa: PLC0415 - slow to load
     from lymphoscope.learn.foreign.stored import budget_named, open_stored  # noqa: PLC0415
 
     if wanted.folds is not None or wanted.engine != "openvino":
         raise LymphoscopeError("USE-E-VALUE", "of a stored model --budget chooses folds and arithmetic", "--budget")
+    if wanted.further:
+        raise LymphoscopeError("USE-E-VALUE", "a stored model tells probabilities and nothing further", "--further")
     word = wanted.budget or "standard"
     budget = budget_named(word)
     model = open_stored(Store(wanted.store).folder(name), budget)
@@ -149,9 +151,12 @@ def by_run(run: Run, wanted: Wanted) -> Drawer:
     """The networks of a run, voting.
 
     Raises:
-        LymphoscopeError: Those of `open_model`.
+        LymphoscopeError: Those of `open_model`; ``USE-E-VALUE`` for further maps of networks that tell nothing further.
     """
     model = open_model(run, wanted.folds, wanted.engine)
+    if wanted.further and not model.tells:
+        what = f"networks of {model.plan.recipe.id} tell probabilities and nothing further"
+        raise LymphoscopeError("USE-E-VALUE", what, "--further")
 
     def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:
         found = model.predict(volumes)

@@ -35,6 +35,11 @@ class Model:
         own = {stage.id for stage, _ in self.stages}
         return tuple(dict.fromkeys(role for stage, _ in self.stages for role in stage.reads if role not in own))
 
+    @property
+    def tells(self) -> tuple[str, ...]:
+        """Names of the further maps that the last stage tells of."""
+        return tuple(dict.fromkeys(name for member in self.stages[-1][1] for name in member.tells))
+
     def predict(self, volumes: Mapping[str, Volume], progress: Progress = silent) -> Predicted:
         """Probabilities of a case on the grid of the recipe's first input.
 
