@@ -22,6 +22,7 @@ def dataset_build(
     crosswalk: o.CrosswalkFolder = None,
     grid: of_data.Grid = "pet",
     register: of_data.Register = False,
+    deformable: of_data.Deformable = False,
     segments: o.Segments = None,
     readers: of_data.Readers = "",
     table: of_data.PatientTable = None,
@@ -48,7 +49,8 @@ def dataset_build(
         from lymphoscope.app.libraries import prepared
 
         wanted = tuple(word.strip() for word in (segments or "").split(",") if word.strip())
-        wish = build.Wish(Making(grid, register, Wanted(wanted, readers), research_tracer), table)
+        registration = "deformable" if deformable else "rigid" if register else ""
+        wish = build.Wish(Making(grid, registration, Wanted(wanted, readers), research_tracer), table)
         places, hands = Places.of(tree, out, crosswalk), crew.Crew(workers, memory_gb, scheduler)
         with prepared(settings.threads()), watch.watching(manner) as watcher:
             outcome = build.build(places, wish, hands, watcher)

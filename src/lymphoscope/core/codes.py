@@ -138,6 +138,7 @@ _CODES = {
     "GEO-E-MASKFLIP": Code("the mask fits only when mirrored", fix="Write the mask in the same convention as the PET."),
     "GEO-W-COVERAGE": Code("the CT does not cover the PET", "Beyond it PET is judged alone."),
     "GEO-W-ALIGN": Code("PET and CT agree poorly", "Organ positions are less certain."),
+    "GEO-W-DEFORM": Code("the CT was not deformed", "It lies as its rigid registration put it."),
     "GEO-W-FRAME": Code("PET and CT have different frames of reference", "They were matched by position only."),
     "GEO-W-FLIP": Code("left and right may be exchanged", "Sites would be on the wrong side."),
     "GEO-W-MASKRESAMPLED": Code("a mask was brought to the PET grid", "The edge may move by half a voxel."),

@@ -87,13 +87,13 @@ def register(pet: Volume, ct: Volume) -> Rigid:
     Raises:
         LymphoscopeError: ``GEO-E-UNIT``, or ``GEO-E-REGISTER`` when there is too little to compare.
     """
-    fixed = _fixed(pet)
-    moving = _moving(ct, pet.geometry)
+    fixed = pet_image(pet)
+    moving = ct_image(ct, pet.geometry)
     start = sitk.Euler3DTransform()
     centre = pet.geometry.to_lps((np.array(pet.geometry.shape) - 1) / 2)
     start.SetCenter(centre.tolist())
     try:
-        with _one_thread():
+        with one_thread():
             method = _method()
             method.SetInitialTransform(start, inPlace=True)
             before = -method.MetricEvaluate(fixed, moving)
@@ -138,14 +138,22 @@ def registered(pet: Volume, ct: Volume) -> tuple[Volume, Rigid]:
     return moved(ct, found, pet.geometry.frame), found
 
 
-def _fixed(pet: Volume) -> Any:
-    """PET by its logarithm, so that a bladder does not outweigh the body."""
+def pet_image(pet: Volume) -> Any:
+    """PET as ITK registers to it: by its logarithm, so that a bladder does not outweigh the body.
+
+    Raises:
+        LymphoscopeError: ``GEO-E-UNIT``.
+    """
     suv = pet.values(Unit.SUV_BW)
     return _image(np.log(np.clip(suv, 0.0, HIGHEST_SUV) + LOWEST_SUV), pet.geometry)
 
 
-def _moving(ct: Volume, grid: Geometry) -> Any:
-    """CT on the PET's grid, smoothed to its sharpness, without the differences between bones."""
+def ct_image(ct: Volume, grid: Geometry) -> Any:
+    """CT as ITK registers it: on the PET's grid, smoothed to its sharpness, without the differences between bones.
+
+    Raises:
+        LymphoscopeError: ``GEO-E-UNIT``, ``GEO-E-REGISTER`` for a PET of too few voxels.
+    """
     if min(grid.shape) < _FEWEST_VOXELS:
         raise LymphoscopeError("GEO-E-REGISTER", f"a PET of {grid.shape} voxels is too small to be registered to")
     hu = ct_on(Volume(ct.values(Unit.HU), replace(ct.geometry, frame=None), Unit.HU), replace(grid, frame=None)).array
@@ -176,7 +184,7 @@ def _method() -> Any:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Let ITK count alone: several threads add up in another order each time, which changes the last digits."""
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)

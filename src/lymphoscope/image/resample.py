@@ -29,25 +29,26 @@ def ct_on(ct: Volume, grid: Geometry) -> Volume:
     return resample(ct, grid)
 
 
-def resample(volume: Volume, grid: Geometry, order: int = 1) -> Volume:
+def resample(volume: Volume, grid: Geometry, order: int = 1, by: sitk.Transform | None = None) -> Volume:
     """Resample an image to a grid.
 
     Args:
         volume: The image.
         grid: The grid wanted.
         order: 1 for linear, 3 for cubic B-spline, which is clipped to the range of the input since it rings.
+        by: Where a point of the grid lies in the image, LPS mm to LPS mm, with order 1; where it is itself when None.
 
     Returns:
         The image on the grid, (z, y, x): whole numbers stay whole (rounded), all else is float32. What the image does
         not cover is −1024 for HU and 0 otherwise; see `covered`.
     """
-    if not grid.difference(volume.geometry):
+    if by is None and not grid.difference(volume.geometry):
         return volume
     kind = volume.array.dtype
     whole = np.issubdtype(kind, np.integer)
     default = OUTSIDE.get(volume.unit, 0.0)
     image = _to_sitk(volume.array, volume.geometry)
-    out = sitk.GetArrayFromImage(_onto(image, grid, _INTERPOLATORS[order], default))
+    out = sitk.GetArrayFromImage(_onto(image, grid, _INTERPOLATORS[order], default, by))
     if order > 1:
         low, high = float(volume.array.min()), float(volume.array.max())
         out = np.where(covered(volume.geometry, grid), np.clip(out, low, high), np.float32(default))
@@ -131,11 +132,13 @@ def _to_sitk(array: Array, geometry: Geometry) -> sitk.Image:
     return image
 
 
-def _onto(image: sitk.Image, grid: Geometry, interpolator: int, default: float) -> sitk.Image:
+def _onto(
+    image: sitk.Image, grid: Geometry, interpolator: int, default: float, by: sitk.Transform | None = None
+) -> sitk.Image:
     return sitk.Resample(
         image,
         grid.shape[::-1],
-        sitk.Transform(),  # type: ignore[no-untyped-call]
+        sitk.Transform() if by is None else by,  # type: ignore[no-untyped-call]
         interpolator,
         grid.origin.tolist(),
         grid.spacing[::-1],

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK
 
 from lymphoscope.app.batch.crew import Crew
+from lymphoscope.app.dataset import registration
 from lymphoscope.app.dataset.build import BuildOutcome, Wish, build
 from lymphoscope.app.dataset.making import Making
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
+from lymphoscope.image.deformation import Deformation
 from lymphoscope.image.phantom import Imaging, Shape, ct_image, image
 from lymphoscope.io.dataset.cases import Entry
 from lymphoscope.io.dataset.opening import open_dataset
@@ -115,3 +118,27 @@ def test_a_ct_of_another_frame_is_brought_back_to_less_than_a_millimetre(tmp_pat
     assert np.linalg.norm(away, axis=1).max() < 1.0, "the values are where they were scanned, to less than a millimetre"
     (said,) = re.findall(r"CT moved by ([0-9.]+) mm", (outcome.work / "check.html").read_text())
     assert float(said) == pytest.approx(6.0, abs=0.7)
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["taken", "refused"])
+def test_a_deformation_is_taken_within_limits_only_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    """It stands for a deformation that all is moved by 8 mm upwards: the CT's landmarks then lie 8 mm lower."""
+    shift = SimpleITK.TranslationTransform(3, (0.0, 0.0, 8.0))
+    gain = 1.2 if taken else 1.02
+    monkeypatch.setattr(registration, "deform", lambda *_: Deformation(shift, (0.9, 0.95, 1.1), 8.0, (1.0, gain)))
+    pet = turned((32, 29, 39), (5.0, 5.0, 5.0), (1, -1, 1), 0.0, "2.25.77")
+    ct = turned((40, 48, 62), (4.0, 3.2, 3.2), (1, 1, 1), 0.0, "2.25.77")
+    make(tmp_path / "tree", pet, ct)
+    case, outcome = built(tmp_path / "tree", tmp_path / "Dataset501_X", Making(register="deformable"))
+    hu = read_nifti(case.images["ct:hu"], Unit.HU)
+    off = found(hu, 450.0) - np.array(LANDMARKS)
+    assert hu.geometry.shape == pet.shape and hu.array.dtype.kind == "i"
+    assert np.abs(off - [0, 0, -8.0 if taken else 0.0]).max() <= 2.5, "half a voxel"
+    page = (outcome.work / "check.html").read_text()
+    said = "deformed by up to 8 mm" if taken else "not deformed: found up to 8 mm"
+    assert f"{said}, volumes × 0.95 to 1.10, information {gain - 1:+.0%}" in page
+    assert outcome.summary["codes"].get("GEO-W-DEFORM", 0) == (not taken)
+    card = (tmp_path / "Dataset501_X" / "README.md").read_text()
+    assert ("deformed besides in 1 cases, by up to 8.0 mm" in card) == taken

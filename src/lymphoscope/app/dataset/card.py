@@ -125,7 +125,9 @@ def _balance(members: Sequence[Member], by_patient: Mapping[str, int]) -> list[s
 
 def _made(members: Sequence[Member]) -> list[str]:
     grids: Counter[str] = Counter(m.facts["making"]["grid"] for m in members)
-    moved = [m.facts["registration"]["shift_mm"] for m in members if m.facts["registration"]]
+    registered = [m.facts["registration"] for m in members if m.facts["registration"]]
+    moved = [found["shift_mm"] for found in registered]
+    bent = [one["shift_mm"] for found in registered if (one := found["deformation"]) and one["taken"]]
     read = [m.facts["readers"] for m in members if m.facts["readers"]]
     codes: Counter[str] = Counter(code for m in members for code in m.facts["warnings"])
     whose = " and the ".join(grid.upper() for grid in sorted(grids))
@@ -134,6 +136,7 @@ def _made(members: Sequence[Member]) -> list[str]:
         "- CT in HU, PET in SUV (body weight), both as they were scanned: neither normalised nor smoothed.",
         f"- The CT was registered to the PET in {len(moved)} cases"
         + (f", by up to {max(moved):.1f} mm." if moved else "."),
+        *([f"- It was deformed besides in {len(bent)} cases, by up to {max(bent):.1f} mm."] if bent else []),
         f"- The mask is of several readers in {len(read)} cases.",
         "- Dates are moved by a number of days that is the patient's own; ages from 90 on are given as 90.",
         "- A patient has all cases in one fold. Folds stay when cases are added.",

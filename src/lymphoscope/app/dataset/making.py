@@ -7,18 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lymphoscope.app.dataset.masks import Wanted, mask_of
 from lymphoscope.core.errors import LymphoscopeError, Notes
-from lymphoscope.core.study import Study
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.io.atomic import claim, draft
 from lymphoscope.io.case import canonical_json
 from lymphoscope.io.header import Header
+
+if TYPE_CHECKING:
+    from lymphoscope.app.dataset.registration import PlacedCT
 
 CT_FILE, PET_FILE, LABELS_FILE, CASE_FILE, PICTURE_FILE = (
     "ct.nii.gz",
@@ -39,7 +41,8 @@ class Making:
 
     Attributes:
         grid: Whose grid all images come to: ``pet``, on which everything is measured here, or ``ct``.
-        register: Register every CT to its PET rigidly, not only one of another frame of reference.
+        register: ``rigid`` or ``deformable``: register every CT to its PET; empty: only one of another frame of
+            reference, rigidly.
         masks: Which masks count, and what several come to.
         research_tracer: Take other tracers than FDG.
 
@@ -48,7 +51,7 @@ class Making:
     """
 
     grid: str = PET_GRID
-    register: bool = False
+    register: str = ""
     masks: Wanted = field(default_factory=Wanted)
     research_tracer: bool = False
 
@@ -77,6 +80,7 @@ def write_case(
         LymphoscopeError: Whatever keeps the study from becoming a case.
     """
     from lymphoscope.app.dataset.quality import quality  # noqa: PLC0415 - slow to load, and only where work is done
+    from lymphoscope.app.dataset.registration import placed_ct  # noqa: PLC0415
     from lymphoscope.app.fitness import require_fit  # noqa: PLC0415
     from lymphoscope.image.likeness import likeness  # noqa: PLC0415
     from lymphoscope.io.intake import load_study  # noqa: PLC0415
@@ -84,19 +88,20 @@ def write_case(
     from lymphoscope.render.check_picture import check_picture  # noqa: PLC0415
 
     study = load_study(source, research_tracer=making.research_tracer)
-    ct, moved = _ct(study, making)
-    study = replace(study, volumes={**study.volumes, "ct": ct})
-    notes = Notes([*study.messages, *require_fit(study, making.research_tracer)])
+    notes = Notes()
+    placed = placed_ct(study.pet, study.ct, making.register, notes)
+    study = replace(study, volumes={**study.volumes, "ct": placed.on()})
+    notes.items.extend([*study.messages, *require_fit(study, making.research_tracer)])
     mask, readers = mask_of(study, headers, masks, making.masks, notes)
-    numbers = quality(study.pet, ct, mask, notes)
-    pet, ct, labels = _on_one_grid(study.pet, ct, mask, making.grid)
+    numbers = quality(study.pet, study.volumes["ct"], mask, notes)
+    pet, ct, labels = _on_one_grid(study.pet, placed, mask, making.grid)
     facts = {
         "quality": numbers,
         "lesion_classes": _sizes(mask),
         "shape": list(pet.geometry.shape),
         "spacing_mm": list(pet.geometry.spacing),
         "making": asdict(making),
-        "registration": moved,
+        "registration": placed.facts,
         "readers": readers,
         "warnings": sorted({m.code for m in notes if m.code.split("-")[1] == "W"}),
     }
@@ -115,21 +120,6 @@ def write_case(
     return facts, own
 
 
-def _ct(study: Study, making: Making) -> tuple[Volume, Mapping[str, float] | None]:
-    """The CT, registered where its frame of reference is another or it is asked for, and by how much it moved."""
-    from lymphoscope.image.registration import registered  # noqa: PLC0415 - ITK is slow to load
-
-    if study.ct is None:
-        raise LymphoscopeError(
-            "DATA-E-MISSING", "the study has no CT that can be used", fix="See `lymphoscope series`."
-        )
-    frames = {study.pet.geometry.frame, study.ct.geometry.frame}
-    if not making.register and len(frames - {None}) < 2:
-        return study.ct, None
-    ct, found = registered(study.pet, study.ct)
-    return ct, {"shift_mm": found.shift_mm, "angle_deg": found.angle_deg}
-
-
 def _sizes(mask: LesionMask) -> list[int]:
     """Number of lesions in each class of size."""
     from lymphoscope.image.components import components  # noqa: PLC0415
@@ -138,13 +128,13 @@ def _sizes(mask: LesionMask) -> list[int]:
     return [int(n) for n in np.bincount(np.searchsorted(LESION_ML, volumes, "right"), minlength=len(LESION_ML) + 1)]
 
 
-def _on_one_grid(pet: Volume, ct: Volume, mask: LesionMask, grid: str) -> tuple[Volume, Volume, Volume]:
+def _on_one_grid(pet: Volume, placed: PlacedCT, mask: LesionMask, grid: str) -> tuple[Volume, Volume, Volume]:
     """All three on one grid, each interpolated once at most; the mask as whole numbers of 8 bits."""
-    from lymphoscope.image.resample import ct_on, labels_on, resample  # noqa: PLC0415 - ITK is slow to load
+    from lymphoscope.image.resample import labels_on, resample  # noqa: PLC0415 - ITK is slow to load
 
     if grid == PET_GRID:
-        return pet, ct_on(ct, pet.geometry), _labels(mask)
-    ct.values(Unit.HU)
+        return pet, placed.on(pet.geometry), _labels(mask)
+    ct = placed.on()
     on_ct, _ = labels_on(mask, ct.geometry)
     return resample(pet, ct.geometry, order=3), ct, _labels(on_ct)
 

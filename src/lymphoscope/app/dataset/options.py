@@ -34,6 +34,12 @@ Grid = Annotated[str, typer.Option("--grid", metavar="pet|ct", help="Whose grid 
 Register = Annotated[
     bool, typer.Option("--register", help="Register every CT to its PET, not only one of another frame of reference.")
 ]
+Deformable = Annotated[
+    bool,
+    typer.Option(
+        "--deformable", help="Register every CT and deform it by B-splines, where Jacobian, movement and gain allow it."
+    ),
+]
 Readers = Annotated[
     str,
     typer.Option(

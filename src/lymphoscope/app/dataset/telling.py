@@ -142,6 +142,10 @@ def _case(record: Mapping[str, Any]) -> dict[str, Any]:
     said = [" × ".join(map(str, facts["shape"])) + " voxels"]
     if moved := facts["registration"]:
         said.append(f"CT moved by {moved['shift_mm']:.1f} mm, {moved['angle_deg']:.1f}°")
+        if bent := moved["deformation"]:
+            taken = "deformed by up to" if bent["taken"] else "not deformed: found up to"
+            volumes = " to ".join(f"{share:.2f}" for share in bent["jacobian"][1:])
+            said.append(f"{taken} {bent['shift_mm']:.0f} mm, volumes × {volumes}, information {bent['gain']:+.0%}")
     if read := facts["readers"]:
         said.append(f"{read['readers']} readers, {read['disputed']} of {read['findings']} findings disputed")
     cells = []
