@@ -47,7 +47,9 @@ NARROW: Mapping[str, Mapping[str, Any]] = {
 """Settings that make a network of tests out of one of papers; elsewhere an eighth of its widths."""
 
 
-STILL = {"b8-nnunet": ("network.heads.0.scores.2.weight", "network.heads.0.scores.2.bias")}
+STILL = dict.fromkeys(
+    ("b8-nnunet", "b8-nnunet-2d"), ("network.heads.0.scores.2.weight", "network.heads.0.scores.2.bias")
+)
 """Parameters that the method itself leaves alone: nnU-Net gives the logits of the coarsest level the weight 0."""
 
 

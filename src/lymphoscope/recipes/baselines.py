@@ -30,6 +30,23 @@ def _planes(net: Use, **more: object) -> Learn:
     return Learn(net, sampler=_SLICES, batch=12, infer=_SLICEWISE, **more)  # type: ignore[arg-type]
 
 
+_OUR_NNUNET = (
+    "Its plan, network and training by our own code; what the plan leaves out and how the augmentations differ is said "
+    "there. One network, without its cascade, its choice among configurations and its rule on components."
+)
+_NNUNET = Learn(
+    use("unet", down="stride", act="leaky_relu", bias=True),
+    loss=use("deep", loss=_DICE_CE),
+    sampler=use("patches", positive=0.33),
+    scale=use("nnunet"),
+    augment=NNUNET_AUGMENT,
+    optimizer=use("sgd", rate=1e-2, decay=3e-5, momentum=0.99),
+    rate=use("polynomial", power=0.9),
+    steps=250_000,
+    infer=use("sliding", overlap=0.5, mirror="zyx"),
+    plan=use("nnunet"),
+)
+
 _DEEPLAB = Recipe(
     "b7-deeplabv3",
     "DeepLabv3 with a low-level decoder",
@@ -120,25 +137,24 @@ BASELINES = Recipes(
     Recipe(
         "b8-nnunet",
         "nnU-Net at full resolution",
+        _one(_NNUNET),
+        paper="Isensee et al., Nat Methods 2021;18:203",
+        status="reimplemented",
+        differs=_OUR_NNUNET,
+    ),
+    Recipe(
+        "b8-nnunet-2d",
+        "nnU-Net, slice by slice",
         _one(
-            Learn(
-                use("unet", down="stride", act="leaky_relu", bias=True),
-                loss=use("deep", loss=_DICE_CE),
-                sampler=use("patches", positive=0.33),
-                scale=use("nnunet"),
-                augment=NNUNET_AUGMENT,
-                optimizer=use("sgd", rate=1e-2, decay=3e-5, momentum=0.99),
-                rate=use("polynomial", power=0.9),
-                steps=250_000,
-                infer=use("sliding", overlap=0.5, mirror="zyx"),
-                plan=use("nnunet"),
+            replace(
+                _NNUNET,
+                sampler=use("slices", positive=0.33),
+                infer=use("slicewise", mirror="yx"),
             )
         ),
         paper="Isensee et al., Nat Methods 2021;18:203",
         status="reimplemented",
-        differs="Its plan, network and training by our own code; what the plan leaves out and how the augmentations "
-        "differ is said there. One network, without its cascade, its choice among configurations and its rule on "
-        "components.",
+        differs=_OUR_NNUNET,
     ),
     Recipe(
         "mf01-fcn8s",
