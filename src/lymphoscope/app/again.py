@@ -6,7 +6,9 @@ Numbers that others rest on are kept as hexadecimal strings: equal to the bit wh
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,9 +22,9 @@ from lymphoscope.core.measure import Decision, Report, Segmentation
 from lymphoscope.core.study import Patient, Study, SuvAudit
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, LesionMask, Volume
-from lymphoscope.io.nifti import read_image, read_nifti
+from lymphoscope.io.nifti import NiftiImage, read_image, read_nifti
 
-ORGANS_FILE = "organs.nii.gz"
+PET_FILE, ORGANS_FILE = "pet.nii.gz", "organs.nii.gz"
 _PATIENT = ("age_years", "weight_kg", "height_m")
 _DECISION = ("region", "action", "stage", "organ", "overlap", "rule", "why", "actor", "probability")
 _MOST_JSON = 32 * 2**20
@@ -37,12 +39,23 @@ class Kept:
         study: PET, the patient's facts and the messages on the study.
         segmentation: Its lesions and decisions.
         record: ``report.json``.
+        stamp: Time and size of the PET's file when it was read.
     """
 
     folder: Path
     study: Study
     segmentation: Segmentation
     record: Mapping[str, Any]
+    stamp: tuple[int, int] = (0, 0)
+
+    def pet_file(self) -> bytes | None:
+        """The PET's file; None where it is not the one that was read."""
+        path = self.folder / PET_FILE
+        try:
+            content = path.read_bytes()
+            return content if _stamp(path) == self.stamp else None
+        except OSError:
+            return None
 
     @cached_property
     def ct(self) -> Volume | None:
@@ -57,8 +70,13 @@ class Kept:
     @property
     def ct_spacing(self) -> tuple[float, float, float] | None:
         """Voxel size of the CT, (z, y, x) mm, without reading it; None where there is none."""
-        ct = self.record["input"]["ct"]
-        return None if ct is None else tuple(ct["spacing_zyx_mm"])
+        return ct_spacing(self.record)
+
+
+def ct_spacing(record: Mapping[str, Any]) -> tuple[float, float, float] | None:
+    """Voxel size of a case's CT, (z, y, x) mm, by its ``report.json``; None where there is none."""
+    ct = record["input"]["ct"]
+    return None if ct is None else tuple(ct["spacing_zyx_mm"])
 
 
 def facts(report: Report) -> dict[str, Any]:
@@ -87,6 +105,42 @@ def organ_bits(segmentation: Segmentation) -> LesionMask:
     return LesionMask(bits, segmentation.candidates.geometry, "organs")
 
 
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What a case folder says of a measured study in words and numbers, without its images: read in an instant.
+
+    Attributes:
+        folder: The case folder.
+        record: ``report.json``.
+        again: What ``study.json`` keeps for measuring again.
+        grid: The PET's grid.
+    """
+
+    folder: Path
+    record: Mapping[str, Any]
+    again: Mapping[str, Any]
+    grid: Geometry
+
+
+def told(folder: Path) -> Told:
+    """Read of a case folder what is no image.
+
+    Args:
+        folder: A case folder of a measured study.
+
+    Raises:
+        LymphoscopeError: ``READ-E-CASE`` for a folder that is not one, was refused, or was written by a version that
+            kept less.
+    """
+    record, known = _json(folder / "report.json"), _json(folder / "study.json")
+    if record.get("status") != "measured":
+        raise LymphoscopeError("READ-E-CASE", "the study was refused: there is nothing to read")
+    with _what_reading_needs():
+        z, y, x = (int(n) for n in record["input"]["pet"]["shape_zyx"])
+        affine = np.array([[float.fromhex(v) for v in row] for row in known["again"]["affine"]])
+        return Told(folder, record, known["again"], Geometry((z, y, x), affine))
+
+
 def read_again(folder: Path) -> Kept:
     """Read a case folder back.
 
@@ -94,34 +148,46 @@ def read_again(folder: Path) -> Kept:
         folder: A case folder of a measured study.
 
     Raises:
-        LymphoscopeError: ``READ-E-CASE`` for a folder that is not one, was refused, or was written by a version that
-            kept less; ``READ-E-CHANGED`` where its masks are not those of its report; ``IO-E-NIFTI`` for an image
-            that is damaged.
+        LymphoscopeError: As `told`; ``READ-E-CHANGED`` where its masks are not those of its report; ``IO-E-NIFTI`` for
+            an image that is damaged.
     """
-    record, known = _json(folder / "report.json"), _json(folder / "study.json")
-    if record.get("status") != "measured":
-        raise LymphoscopeError("READ-E-CASE", "the study was refused: there is nothing to read")
+    case, stamp = told(folder), _stamp(folder / PET_FILE)
+    with _what_reading_needs(), ThreadPoolExecutor() as pool:  # zlib lets go of the interpreter's lock
+        files = (PET_FILE, "lesions.nii.gz", "removed.nii.gz", ORGANS_FILE)
+        pet, lesions, removed, organs = pool.map(lambda name: read_image(folder / name, Notes()), files)
+        return replace(_kept(case, pet, lesions, removed, organs), stamp=stamp)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
     try:
-        return _kept(folder, record, known)
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+@contextmanager
+def _what_reading_needs() -> Iterator[None]:
+    try:
+        yield
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         raise LymphoscopeError(
             "READ-E-CASE", "the case folder lacks what reading needs", fix="Measure the study again."
         ) from None
 
 
-def _kept(folder: Path, record: Mapping[str, Any], known: Mapping[str, Any]) -> Kept:
-    again, drawn = known["again"], record["segmentation"]
-    pet = read_nifti(folder / "pet.nii.gz", Unit.SUV_BW)
-    grid = Geometry(pet.geometry.shape, np.array([[float.fromhex(v) for v in row] for row in again["affine"]]))
-    pet = Volume(pet.array, grid, Unit.SUV_BW)
-    lesions = _mask(folder / "lesions.nii.gz", grid, drawn["method"])
+def _kept(case: Told, image: NiftiImage, drawn_on: NiftiImage, removed: NiftiImage, organs: NiftiImage) -> Kept:
+    record, again, drawn = case.record, case.again, case.record["segmentation"]
+    grid = Geometry(image.geometry.shape, case.grid.affine)
+    pet = Volume(image.array.astype(np.float32, copy=False), grid, Unit.SUV_BW)
+    lesions = LesionMask(_labels(drawn_on, grid), grid, drawn["method"])
     if lesions.sha256 != drawn["lesions_sha256"]:
         raise LymphoscopeError("READ-E-CHANGED", "the lesions in the folder are not those of its report")
-    candidates = np.array(_mask(folder / "removed.nii.gz", grid, "candidates").labels)
+    candidates = _labels(removed, grid).astype(np.int32)
     number = np.zeros(lesions.count + 1, np.int32)
     for row in record["lesions"]:
         number[row["lesion"]] = row["region"]
-    candidates = np.where(lesions.labels > 0, number[lesions.labels], candidates)
+    candidates.reshape(-1)[lesions.voxels] = number[lesions.labels.reshape(-1)[lesions.voxels]]
     mask = LesionMask(candidates, grid, "candidates")
     study = Study(
         {"pet": pet},
@@ -141,10 +207,10 @@ def _kept(folder: Path, record: Mapping[str, Any], known: Mapping[str, Any]) -> 
         min_volume_ml=drawn["min_volume_ml"],
         connectivity=drawn["connectivity"],
         stages={row["stage"]: row["tmtv_ml"] for row in drawn["stages"]},
-        organs=_organs(folder / ORGANS_FILE, grid, again["organs"]),
+        organs=_organs(_labels(organs, grid), again["organs"]),
         organs_source=again["organs_source"],
     )
-    return Kept(folder, study, segmentation, record)
+    return Kept(case.folder, study, segmentation, record)
 
 
 def decisions_of(mask: LesionMask, pet: Volume, said: Sequence[Mapping[str, Any]]) -> tuple[Decision, ...]:
@@ -171,18 +237,23 @@ def decisions_of(mask: LesionMask, pet: Volume, said: Sequence[Mapping[str, Any]
     )
 
 
-def _mask(path: Path, grid: Geometry, source: str) -> LesionMask:
-    image = read_image(path, Notes())
+def _labels(image: NiftiImage, grid: Geometry) -> Array:
+    """A mask as its file holds it, in the narrow type that it was written in."""
     if not np.issubdtype(image.array.dtype, np.integer):
         raise LymphoscopeError("READ-E-CHANGED", "a mask in the folder does not hold whole numbers")
     if image.geometry.shape != grid.shape or not np.allclose(image.geometry.affine, grid.affine, rtol=1e-5, atol=1e-3):
         raise LymphoscopeError("READ-E-CHANGED", "a mask in the folder lies on another grid than the PET")
-    return LesionMask(image.array, grid, source)
+    return image.array
 
 
-def _organs(path: Path, grid: Geometry, names: Sequence[str]) -> dict[str, Array]:
-    bits = _mask(path, grid, "organs").labels
-    return {name: (bits >> bit & 1).astype(bool) for bit, name in enumerate(names)}
+def _organs(bits: Array, names: Sequence[str]) -> dict[str, Array]:
+    """Each organ's voxels; a bit that the narrow type has no room for is set nowhere."""
+    room = 8 * bits.dtype.itemsize
+    unsigned = bits.view(f"u{bits.dtype.itemsize}")
+    return {
+        name: (unsigned & unsigned.dtype.type(1 << bit)) != 0 if bit < room else np.zeros(bits.shape, bool)
+        for bit, name in enumerate(names)
+    }
 
 
 def _json(path: Path) -> dict[str, Any]:

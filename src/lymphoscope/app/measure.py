@@ -17,12 +17,16 @@ from lymphoscope.core.study import Study
 from lymphoscope.core.volume import LesionMask
 from lymphoscope.image.projections import layout
 from lymphoscope.quant.catalogue import measured
+from lymphoscope.quant.grey_levels import TextureSettings
 from lymphoscope.quant.lesions import LesionOptions, lesion_messages, measure_lesions, patient_measures
 from lymphoscope.quant.reference import ReferenceOrgan
 from lymphoscope.quant.response import Uptake, response_aids
 
 DRAWN = "drawn"
 """Rule of regions that were drawn elsewhere, and the status of their lesions."""
+
+TEXTURE = TextureSettings()
+"""How texture is taken."""
 
 _RANK = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
@@ -43,7 +47,11 @@ class Known:
 
 
 def measure(
-    study: Study, segmentation: Segmentation, progress: Progress = silent, known: Known | None = None
+    study: Study,
+    segmentation: Segmentation,
+    progress: Progress = silent,
+    known: Known | None = None,
+    texture: TextureSettings | None = TEXTURE,
 ) -> Report:
     """Measure the lesions of a study.
 
@@ -52,6 +60,7 @@ def measure(
         segmentation: Its lesions, as `lymphoscope.segment` gives them.
         progress: Told of each lesion.
         known: What was measured in this study before; the same numbers come out with and without it.
+        texture: Settings of texture; None leaves radiomics out, most of the time, and changes no other number.
 
     Returns:
         The report: numbers of lesions and patient with unit, method and status, references, messages.
@@ -61,7 +70,8 @@ def measure(
     """
     references = References.beside(study.pet, segmentation, known.organs if known else None)
     liver = references.organs["liver"].measures.value("mean") if "liver" in references.organs else None
-    options = LesionOptions(lean=study.suv.multipliers.get(DEFAULT_LEAN_MASS), liver_mean=liver)
+    lean = study.suv.multipliers.get(DEFAULT_LEAN_MASS)
+    options = LesionOptions(lean=lean, liver_mean=liver, texture=texture)
     numbers = measure_lesions(study.pet, segmentation.lesions, options, progress, known.lesions if known else None)
     found = {name: organ.measures for name, organ in references.organs.items()}
     patient = patient_measures(study.pet, segmentation.lesions, numbers, study.patient, found)

@@ -25,7 +25,7 @@ from lymphoscope.core.measure import Report, Segmentation
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import Identity, Study
 from lymphoscope.core.volume import LesionMask, Volume
-from lymphoscope.io.case import canonical_json, claimed_case
+from lymphoscope.io.case import FRONT_FILE, canonical_json, claimed_case
 from lymphoscope.io.intake import glance, load_study
 from lymphoscope.io.nifti import to_nifti_bytes
 from lymphoscope.render.page import page
@@ -33,6 +33,7 @@ from lymphoscope.render.paper import paper
 from lymphoscope.render.pictures import Pictures, draw, orientation_picture
 from lymphoscope.render.record import record, refusal_record, without_names
 from lymphoscope.render.table import table
+from lymphoscope.render.turntable import FRONT_SUV, Turntable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,6 +129,7 @@ def _measured(
     identity = study.identity if settings.identify else None
     contents = _documents(found, draw(report, found), identity)
     contents |= _images(report)
+    contents[FRONT_FILE] = Turntable(study.pet).frame(0.0, FRONT_SUV)
     known = {name: found[name] for name in ("input", "series", "suv")} | {"again": again.facts(report)}
     contents["study.json"] = canonical_json(known)
     progress("write objects", 0, 1)

@@ -17,6 +17,9 @@ from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.atomic import Claim, claim, draft
 from lymphoscope.io.gzipped import gzipped
 
+FRONT_FILE = "front.png"
+"""The projection from the front, SUV 0–10: the first picture of the reading page."""
+
 CASE_FILES = (
     "study.json",
     "pet.nii.gz",
@@ -29,6 +32,7 @@ CASE_FILES = (
     "report.pdf",
     "report.csv",
     "mip.png",
+    FRONT_FILE,
     "seg.dcm",
     "removed.dcm",
     "rtstruct.dcm",

@@ -47,6 +47,9 @@ _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 7
 _CODES = {np.dtype(kind): code for code, kind in _TYPES.items()}
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _MOST_EXTENSION = 2**20
+_WINDOW = {Unit.SUV_BW: (0.0, 10.0), Unit.HU: (-160.0, 240.0)}
+"""What viewers are told to show: SUV 0–10, HU of soft tissue."""
+
 _BROKEN = (OSError, EOFError, zlib.error)
 
 
@@ -135,6 +138,8 @@ def to_nifti_bytes(image: Volume | LesionMask) -> bytes:
     header["pixdim"] = (flip, *geometry.spacing[::-1], 0, 0, 0, 0)
     header["datatype"], header["bitpix"] = _CODES[array.dtype], 8 * array.dtype.itemsize
     header["xyzt_units"], header["qform_code"], header["sform_code"] = 2, 1, 1
+    if isinstance(image, Volume):
+        header["cal_min"], header["cal_max"] = _WINDOW.get(image.unit, (0.0, 0.0))  # zeros: not said
     header["quatern"], header["qoffset"], header["srow"] = quaternion, affine[:3, 3], affine[:3]
     return header.tobytes() + bytes(4) + np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()
 

@@ -17,7 +17,8 @@ import pytest
 from lymphoscope.app.pipeline import run
 from lymphoscope.app.reading import chain
 from lymphoscope.app.reading.case import ReadCase, Version
-from lymphoscope.app.reading.signing import MEANINGS, Signature, draft_record, sign
+from lymphoscope.app.reading.numbers import record_of, report_of
+from lymphoscope.app.reading.signing import MEANINGS, SOFTWARE, Signature, draft_record, sign
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.units import Unit
 from lymphoscope.io.dicom_write import write_study
@@ -102,6 +103,47 @@ def test_measuring_only_what_was_touched_gives_the_numbers_of_measuring_all(case
         fresh = ReadCase(case.folder).version("v1")
         assert draft_record(version) == draft_record(fresh), op
     assert len(case.known.lesions) > 2
+
+
+def without_radiomics(record: Any) -> Any:
+    """A record as if texture had not been asked for; every other number stands."""
+    if isinstance(record, dict):
+        return {k: without_radiomics(v) for k, v in record.items() if not k.startswith("ibsi_")}
+    if isinstance(record, list):
+        return [without_radiomics(v) for v in record if not (isinstance(v, dict) and v.get("code") == "RAD-W-SMALL")]
+    return record
+
+
+def test_a_draft_s_numbers_after_any_acts_are_those_of_measuring_the_whole_anew(case: ReadCase) -> None:
+    version, rng = case.new("ann"), np.random.default_rng(11)
+    flat = case.scene.suv.reshape(-1)
+    hot, done = np.flatnonzero(flat >= 2.0), set()
+    for _ in range(24):
+        numbers = [r.number for r in version.now]
+        one = version.now[int(rng.choice(numbers))]
+        seed = [int(v) for v in np.unravel_index(int(rng.choice(hot)), case.scene.suv.shape)]
+        first = int(rng.choice(one.voxels))
+        words: dict[str, dict[str, Any]] = {
+            "remove": {"regions": [one.number], "organ": str(rng.choice(["", "marrow"]))},
+            "restore": {"regions": [one.number]},
+            "doubt": {"regions": [one.number], "doubtful": bool(rng.integers(2))},
+            "grow": {"seed": seed, "at": float(rng.choice([2.0, 3.0]))},
+            "redraw": {"region": one.number, "at": float(rng.choice([2.0, 5.0]))},
+            "erase": {"runs": [[first, 4]]},
+            "paint": {"runs": [[first, 9]], "region": one.number, "at": 1.0},
+            "undo": {},
+            "redo": {},
+        }
+        op = str(rng.choice(list(words)))
+        try:
+            do(version, op, **words[op])
+        except LymphoscopeError:
+            continue
+        done.add(op)
+        draft = draft_record(version)
+        whole = record_of(case.kept, report_of(case.kept, version.now, case.preselected), SOFTWARE, {})
+        assert {**draft, "reading": {}} == without_radiomics(whole), op
+    assert len(done) >= 6, f"only {sorted(done)} could be done"
 
 
 def test_two_readers_begin_from_the_same_and_do_not_meet(case: ReadCase) -> None:

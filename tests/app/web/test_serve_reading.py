@@ -69,6 +69,26 @@ def test_the_pet_is_the_one_measured_with_its_window(ann: Any, cases: Path, tmp_
     assert np.array_equal(read_nifti(tmp_path / "pet.nii.gz", Unit.SUV_BW).array, kept.kept.study.pet.array)
 
 
+def test_the_first_picture_comes_before_the_images_are_read(ann: Any, app: Any, cases: Path) -> None:
+    folder = next(p for p in cases.iterdir() if p.is_dir())
+    told, first = ann.get(ann.case).json(), ann.get(f"{ann.case}/mip/0.png").content
+    assert not app.app.state.desk._open, "neither the facts nor the first picture wait for the images"
+    opened = app.app.state.desk.case(told["id"])
+    assert opened.frame(0, 10.0) == first
+    assert told["affine"] == opened.case.kept.study.pet.geometry.affine.tolist()
+    assert ann.get(f"{ann.case}/pet.nii.gz").content == (folder / "pet.nii.gz").read_bytes(), "nothing is packed anew"
+    (folder / "front.png").unlink()
+    assert ann.get(f"{ann.case}/mip/0.png").content == first, "a case of an older version has none"
+
+
+def test_a_pet_that_was_changed_under_the_server_is_not_shown(ann: Any, app: Any, cases: Path) -> None:
+    path = next(p for p in cases.iterdir() if p.is_dir()) / "pet.nii.gz"
+    opened = app.app.state.desk.case(ann.get(ann.case).json()["id"])
+    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:352] + bytes(4 * 32 * 30 * 40)))
+    shown = gzip.decompress(ann.get(f"{ann.case}/pet.nii.gz").content)
+    assert shown[352:] == opened.case.kept.study.pet.array.tobytes(), "the picture is the one that was measured"
+
+
 def test_the_projection_from_the_front_is_the_report_s_and_picks_what_it_shows(ann: Any) -> None:
     version = ann.begin()
     rows = ann.get(version).json()["rows"]

@@ -119,10 +119,10 @@ def test_a_damaged_or_changed_case_is_refused_in_words(
     path = folder_of(cases) / name
     path.write_bytes(damage(path.read_bytes()))
     ann = Browser(create_app(access.index, access)).enter("ann")
-    answer = ann.get(ann.case)
+    answer = ann.post(f"{ann.case}/versions")
     assert code(answer) == (422, wanted)
     assert "DOE" not in answer.text
-    assert ann.post(f"{ann.case}/versions").status_code == 422
+    assert code(ann.get(f"{ann.case}/pet.nii.gz")) == (422, wanted)
 
 
 def test_a_case_measured_again_by_hand_under_a_draft_is_refused(ann: Any, access: Access, cases: Path) -> None:

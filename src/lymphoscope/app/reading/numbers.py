@@ -98,13 +98,23 @@ def segmentation_of(kept: Kept, reading: Reading, before: Voxels, candidates: Le
     )
 
 
-def report_of(kept: Kept, reading: Reading, before: Voxels, known: Known | None = None) -> Report:
-    """Every number of a reading; with `known` only what changed is measured again, with the same outcome."""
-    mask = known.candidates.get(reading.places) if known else None
-    segmentation = segmentation_of(kept, reading, before, mask)
-    if known is not None:
-        known.candidates = {reading.places: segmentation.candidates}
-    return measure(kept.study if known is not None else kept.whole, segmentation, known=known)
+def report_of(kept: Kept, reading: Reading, before: Voxels) -> Report:
+    """Every number of a reading, measured anew."""
+    return measure(kept.whole, segmentation_of(kept, reading, before))
+
+
+def draft_of(kept: Kept, reading: Reading, before: Voxels, known: Known) -> Report:
+    """The numbers of a reading while somebody waits: those of `report_of`, equal to the bit, without radiomics.
+
+    Args:
+        kept: The case.
+        reading: The regions.
+        before: Voxels that were preselected.
+        known: What was measured in this case before: a lesion of the same voxels is not measured again. Grows.
+    """
+    segmentation = segmentation_of(kept, reading, before, known.candidates.get(reading.places))
+    known.candidates = {reading.places: segmentation.candidates}
+    return measure(kept.study, segmentation, known=known, texture=None)
 
 
 def record_of(kept: Kept, report: Report, software: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:

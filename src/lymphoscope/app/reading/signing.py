@@ -13,7 +13,7 @@ from lymphoscope import __version__
 from lymphoscope.app.again import Kept
 from lymphoscope.app.objects import dicom_objects_again
 from lymphoscope.app.reading.case import Version, now
-from lymphoscope.app.reading.numbers import record_of, report_of
+from lymphoscope.app.reading.numbers import draft_of, record_of, report_of
 from lymphoscope.core.errors import LymphoscopeError, Message
 from lymphoscope.core.measure import Report
 from lymphoscope.core.reading import Reading
@@ -103,9 +103,9 @@ def confirmed(version: Version) -> Reading:
 
 
 def draft_record(version: Version) -> dict[str, Any]:
-    """The record of a version as it stands, marked as a draft."""
+    """The record of a version as it stands, without radiomics, marked as a draft."""
     case = version.case
-    report = report_of(case.kept, version.now, case.preselected, case.known)
+    report = draft_of(case.kept, version.now, case.preselected, case.known)
     return record_of(case.kept, report, SOFTWARE, reading_block(version))
 
 

@@ -9,16 +9,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from lymphoscope.app.again import ct_spacing
 from lymphoscope.app.reading.faint import faint_foci
 from lymphoscope.app.reading.history import REDO, UNDO
+from lymphoscope.app.reading.preview import told
 from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
 from lymphoscope.app.web.access import Person
 from lymphoscope.app.web.desk import Desk
 from lymphoscope.app.web.index import VersionFact, reads
-from lymphoscope.app.web.pictures import FRAMES, TOPS, labels_file, labels_key, thinning
+from lymphoscope.app.web.pictures import TOPS, labels_file, labels_key, thinning
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.study import ORGANS
 from lymphoscope.io.case import CASE_FILES
+from lymphoscope.render.turntable import FRAMES
 
 COOKIE = "lymphoscope"
 api = APIRouter(prefix="/api")
@@ -138,22 +141,22 @@ def _versions(facts: list[VersionFact], person: Person) -> dict[str, Any]:
 
 @api.get("/cases/{case}")
 def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
-    """What is known of a case."""
-    kept = desk.case(case).case.kept
-    grid = kept.study.pet.geometry
+    """What is known of a case before its images are read."""
+    known = desk.told(case)
+    grid, spacing, drawn = known.grid, ct_spacing(known.record), known.record["segmentation"]
     return {
         "id": case,
-        "study": kept.record["input"]["study_uid_hash"],
-        "scanned": kept.record["input"]["scanned"],
+        "study": known.record["input"]["study_uid_hash"],
+        "scanned": known.record["input"]["scanned"],
         "shape": grid.shape,
         "affine": grid.affine.tolist(),
         "voxel_ml": grid.voxel_ml,
-        "ct": kept.ct_spacing is not None,
-        "ct_step": thinning(kept.ct_spacing) if kept.ct_spacing is not None else None,
-        "organs": list(kept.segmentation.organs),
-        "threshold": kept.segmentation.threshold,
-        "method": kept.segmentation.method,
-        "messages": kept.record["messages"],
+        "ct": spacing is not None,
+        "ct_step": thinning(spacing) if spacing is not None else None,
+        "organs": known.again["organs"],
+        "threshold": drawn["threshold"],
+        "method": drawn["method"],
+        "messages": known.record["messages"],
         "previous": before.id if (before := desk.index.before(case)) is not None else None,
     }
 
@@ -169,7 +172,7 @@ def mip(case: str, frame: int, person: Who, desk: At, top: int = 10) -> Response
     """A frame of the turning projection, SUV 0 to ``top``; frame 0 is from the front, 9 from the patient's left."""
     if top not in TOPS or not 0 <= frame < FRAMES:
         raise LymphoscopeError("WEB-E-NOTHERE", "there is no such frame of the projection")
-    return Response(desk.case(case).frame(frame, top), media_type="image/png", headers=FOREVER)
+    return Response(desk.frame(case, frame, top), media_type="image/png", headers=FOREVER)
 
 
 @api.get("/cases/{case}/mip/{frame}/pick")
@@ -245,10 +248,12 @@ def labels(case: str, name: str, key: str, person: Who, desk: At) -> Response:
 
 @api.get("/cases/{case}/versions/{name}/mip/{frame}")
 def marks(case: str, name: str, frame: int, person: Who, desk: At) -> dict[str, Any]:
-    """Where the regions lie in a frame of the projection, row and column 0–1, by region number."""
+    """Middle and outlines of the regions in a frame of the projection, row and column 0–1, by region number."""
     with desk.version(case, name, person) as version:
-        degrees = 360.0 / FRAMES * (frame % FRAMES)
-        return {"head": version.now.head, "marks": desk.case(case).turntable.outline(version.now, degrees)}
+        reading = version.now
+    shadows = desk.case(case).turntable.shadows(reading, 360.0 / FRAMES * (frame % FRAMES))
+    marks = {number: middle for number, (middle, _) in shadows.items()}
+    return {"head": reading.head, "marks": marks, "outlines": {number: lines for number, (_, lines) in shadows.items()}}
 
 
 @api.get("/cases/{case}/versions/{name}/faint")
@@ -267,8 +272,8 @@ def preview(case: str, name: str, sent: Operation, person: Who, desk: At) -> dic
         after = version.history.after(
             sent.op, {"op": sent.op, "words": sent.words, "reason": sent.reason}, person.login
         )
-        was, will = version.figures(version.now), version.figures(after)
-    return {"was": was, "is": will, "change_ml": will["tmtv_ml"] - was["tmtv_ml"]}
+        figures = {"was": version.figures(version.now), "is": version.figures(after)}
+        return figures | told(version.case.scene, version.now, after)
 
 
 @api.post("/cases/{case}/versions/{name}/ops")

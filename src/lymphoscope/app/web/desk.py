@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from threading import Lock, RLock
 from typing import Any
 
+from lymphoscope.app.again import Told, told
 from lymphoscope.app.reading.case import ReadCase, Version
 from lymphoscope.app.reading.signing import draft_record
 from lymphoscope.app.web.access import Access, Person
 from lymphoscope.app.web.index import Index, VersionFact
-from lymphoscope.app.web.pictures import FRAMES, Turntable, labels_key, slots, thinned, volume_file
+from lymphoscope.app.web.pictures import labels_key, pet_file, slots, thinned, volume_file
 from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.io.case import FRONT_FILE
+from lymphoscope.render.turntable import FRAMES, FRONT_SUV, Turntable
 
 MOST_BYTES = 6 * 2**30
 """Images kept in memory; a whole-body PET/CT takes a few hundred MB."""
@@ -54,7 +57,7 @@ class OpenCase:
         """
         kept = self.case.kept
         if name == "pet":
-            return self._once(name, lambda: volume_file(kept.study.pet))
+            return self._once(name, lambda: pet_file(kept))
         if name not in ("ct", "ct-view") or kept.ct_spacing is None or kept.ct is None:
             raise LymphoscopeError("WEB-E-NOTHERE", "there is no such image in the case")
         ct = kept.ct
@@ -161,6 +164,21 @@ class Desk:
                 while len(self._open) > 1 and sum(o.size for o in self._open.values()) > MOST_BYTES:
                     self._open.popitem(last=False)
             return opened
+
+    def told(self, case_id: str) -> Told:
+        """What a case says in words and numbers; it need not be opened for that.
+
+        Raises:
+            LymphoscopeError: ``WEB-E-NOTHERE``, ``READ-E-CASE``.
+        """
+        return told(self.index.folder(case_id))
+
+    def frame(self, case_id: str, number: int, top: float) -> bytes:
+        """A frame of the turning projection; the one from the front lies in the case folder, so that it comes first."""
+        front = self.index.folder(case_id) / FRONT_FILE
+        if number == 0 and top == FRONT_SUV and front.is_file():
+            return front.read_bytes()
+        return self.case(case_id).frame(number, top)
 
     def facts(self, case_id: str) -> list[VersionFact]:
         """The versions of a case, as the index has them."""
