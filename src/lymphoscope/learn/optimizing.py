@@ -52,6 +52,11 @@ def constant() -> Rate:
     return lambda done: 1.0
 
 
+def stepped(at: float = 0.5, factor: float = 0.1) -> Rate:
+    """The same rate, times a factor from some share of the training on."""
+    return lambda done: factor if done >= at else 1.0
+
+
 def set_rate(optimizer: Optimizer, factor: float) -> None:
     """Set the learning rate to a factor of the one the optimizer was made with."""
     for group in optimizer.param_groups:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lymphoscope.nets.blocks import Style, require
-from lymphoscope.nets.network import Head, Outputs
+from lymphoscope.nets.network import Head, Outputs, risks_named, risks_told
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class Branches(Head):
     def __init__(self, widths: Sequence[int], dims: int, plan: BranchSettings) -> None:
         super().__init__()
         self.levels, self.weights = plan.levels, plan.weights
+        self.foretells = risks_named(plan.levels, len(widths))
         style, last = Style(dims, plan.norm), plan.convs[-1:]
         each = list(zip(plan.levels, plan.pools, strict=True))
         self.branches = nn.ModuleList(_branch(style, widths[level], plan.convs, pools) for level, pools in each)
@@ -91,6 +92,68 @@ class Branches(Head):
         shares = [w * one.softmax(dim=1) for w, one in zip(self.weights, outputs["risk"], strict=True)]
         return torch.stack(shares).sum(dim=0)
 
+    def foretold(self, outputs: Outputs) -> Tensor:
+        """Risk of all levels together, and of each."""
+        return risks_told(outputs["risk"], self.weights)
+
+
+@dataclass(frozen=True)
+class FusedSettings:
+    """What makes one fused head another.
+
+    Attributes:
+        levels: Levels that are fused.
+        features: Channels that each level is brought to, by a 1×1 convolution.
+        hidden: Features between the two dense layers.
+        outcomes: Outcomes told apart.
+        norm: As in `Style`.
+    """
+
+    levels: tuple[int, ...] = (-1,)
+    features: int = 64
+    hidden: int = 64
+    outcomes: int = 2
+    norm: str = "batch"
+
+
+class Fused(Head):
+    """An outcome of the patient from several levels together: their means over space side by side, two dense layers.
+
+    Outputs ``risk``: a list of one (batch, outcomes).
+
+    Args:
+        widths: Channels of the backbone's levels.
+        dims: 2 or 3.
+        plan: The head's settings.
+
+    Reference:
+        Zhou et al., Med Image Anal 2021;70:101918, as Liu et al. 2022 tell it; the numbers of features are ours.
+    """
+
+    foretells = ("risk",)
+
+    def __init__(self, widths: Sequence[int], dims: int, plan: FusedSettings) -> None:
+        super().__init__()
+        style = Style(dims, plan.norm)
+        self.levels = plan.levels
+        self.each = nn.ModuleList(style.conv(widths[level], plan.features, 1) for level in plan.levels)
+        self.score = _dense(plan.features * len(plan.levels), plan.hidden, plan.outcomes)
+
+    def forward(self, features: Sequence[Tensor], size: Sequence[int]) -> dict[str, Any]:
+        """Logits of all levels together."""
+        brought = (conv(features[level]) for level, conv in zip(self.levels, self.each, strict=True))
+        pooled = [one.flatten(2).mean(dim=2) for one in brought]
+        return {"risk": [self.score(torch.cat(pooled, dim=1))]}
+
+    def probabilities(self, outputs: Outputs) -> Tensor:
+        """Softmax."""
+        found: Tensor = outputs["risk"][0].softmax(dim=1)
+        return found
+
+    def foretold(self, outputs: Outputs) -> Tensor:
+        """The risk."""
+        return risks_told(outputs["risk"], (1.0,))
+
 
 def _branch(style: Style, inside: int, convs: Sequence[int], pools: int) -> nn.Sequential:
     layers: list[nn.Module] = []
@@ -110,3 +173,8 @@ def _dense(inside: int, hidden: int, outcomes: int) -> nn.Module:
 def risk_branches(widths: Sequence[int], dims: int, classes: int, **settings: Any) -> Head:
     """An outcome of the patient from several levels; settings as in `BranchSettings`."""
     return Branches(widths, dims, BranchSettings(**settings))
+
+
+def risk_fused(widths: Sequence[int], dims: int, classes: int, **settings: Any) -> Head:
+    """An outcome of the patient from several levels together; settings as in `FusedSettings`."""
+    return Fused(widths, dims, FusedSettings(**settings))

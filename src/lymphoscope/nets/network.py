@@ -19,6 +19,7 @@ class Head(nn.Module):
 
     Attributes:
         tells: Names of what it tells of every voxel beside the probabilities.
+        foretells: Names of what it tells of the patient; each begins with ``risk``.
 
     ``forward(features, size)`` takes the levels of a `Backbone` and the size of space that level 0 stands for.
     ``probabilities(outputs)`` says what of it is predicted: (batch, classes, *size), or (batch, classes) for a head
@@ -26,6 +27,7 @@ class Head(nn.Module):
     """
 
     tells: tuple[str, ...] = ()
+    foretells: tuple[str, ...] = ()
 
     def forward(self, features: Sequence[Tensor], size: Sequence[int]) -> dict[str, Any]:
         """Outputs by name."""
@@ -37,6 +39,10 @@ class Head(nn.Module):
 
     def further(self, outputs: Outputs) -> Tensor:
         """What `tells` names, (batch, names, *size)."""
+        raise NotImplementedError
+
+    def foretold(self, outputs: Outputs) -> Tensor:
+        """What `foretells` names, as probabilities of the outcome, (batch, names)."""
         raise NotImplementedError
 
 
@@ -64,17 +70,49 @@ class Network(nn.Module):
 
     @property
     def tells(self) -> tuple[str, ...]:
-        """What it tells of every voxel beside the probabilities."""
-        return self._first.tells
+        """What it tells beside the probabilities: of every voxel, then of the patient."""
+        return (*self._first.tells, *(name for head in self._heads for name in head.foretells))
 
     def predict(self, images: Tensor) -> Tensor:
-        """Probabilities of the first head, then its further maps, as channels."""
-        outputs = self(images)
-        found = self._first.probabilities(outputs)
-        return torch.cat([found, self._first.further(outputs)], dim=1) if self.tells else found
+        """Probabilities of the first head, then what the network `tells`, as channels.
+
+        What is told of the patient is the same in every voxel. Where the first head speaks of the patient nothing is
+        drawn: there is one class, and it is the background.
+        """
+        outputs, size = self(images), [side - 2 * self.backbone.context for side in images.shape[2:]]
+        first = self._first
+        found = [images.new_ones(len(images), 1, *size) if first.foretells else first.probabilities(outputs)]
+        if first.tells:
+            found.append(first.further(outputs))
+        for head in self._heads:
+            if head.foretells:
+                told = head.foretold(outputs)
+                found.append(told.view(*told.shape, *(1,) * len(size)).expand(-1, -1, *size))
+        return torch.cat(found, dim=1) if len(found) > 1 else found[0]
+
+    @property
+    def _heads(self) -> list[Head]:
+        return [head for head in self.heads if isinstance(head, Head)]
 
     @property
     def _first(self) -> Head:
         first = self.heads[0]
         assert isinstance(first, Head)
         return first
+
+
+def risks_named(levels: Sequence[int], count: int) -> tuple[str, ...]:
+    """Names of what a head tells of a patient: all levels together, and each level of a backbone where there are more.
+
+    Args:
+        levels: That speak, finest 0, bottom -1.
+        count: Levels of the backbone.
+    """
+    return ("risk", *(f"risk_{level % count}" for level in levels)) if len(levels) > 1 else ("risk",)
+
+
+def risks_told(logits: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """What `risks_named` names: the probability of anything but outcome 0, (batch, names)."""
+    each = torch.stack([1.0 - one.softmax(dim=1)[:, 0] for one in logits], dim=1)
+    fused = (each * torch.tensor(weights, dtype=each.dtype, device=each.device)).sum(dim=1, keepdim=True)
+    return torch.cat([fused, each], dim=1) if len(logits) > 1 else fused

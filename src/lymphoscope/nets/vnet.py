@@ -23,6 +23,7 @@ class VNetSettings:
         norm: As in `Style`; the paper has none.
         act: As in `Style`.
         batch: As in `Style`.
+        down_too: Add the last level of the way down as a level behind the bottom, for what is told of the patient.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128, 256)
@@ -31,6 +32,7 @@ class VNetSettings:
     norm: str = "instance"
     act: str = "prelu"
     batch: int = 1
+    down_too: bool = False
 
 
 def vnet(channels: int, dims: int = 3, **settings: Any) -> Backbone:
@@ -71,10 +73,13 @@ class VNet(Backbone):
             self.up.append(_stage(style, width, width, convs[level], plan.kernel))
         he(self)
         strides = cumulative([each_axis(1, dims), *[each_axis(2, dims)] * (levels - 1)])
-        self.describe([*(2 * width for width in widths[:-1]), widths[-1]], strides)
+        more = [levels - 2] if plan.down_too else []
+        self.down_too = plan.down_too
+        ends = [*(2 * width for width in widths[:-1]), widths[-1]]
+        self.describe([*ends, *(widths[level] for level in more)], [*strides, *(strides[level] for level in more)])
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Features of the way up, finest first, and the bottom."""
+        """Features of the way up, finest first, and the bottom; then, where asked for, the last of the way down."""
         skips = [self.first(images)]
         for halve, stage in zip(self.halves, self.down, strict=True):
             skips.append(stage(halve(skips[-1])))
@@ -82,7 +87,7 @@ class VNet(Backbone):
         for level in reversed(range(len(self.up))):
             joined = torch.cat([self.doubles[level](found[0]), skips[level]], dim=1)
             found.insert(0, self.up[level](joined))
-        return found
+        return [*found, skips[-2]] if self.down_too else found
 
 
 def _stage(style: Style, inside: int, width: int, convs: int, kernel: Axes) -> Residual:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.recipes.endpoint import Endpoint
 from lymphoscope.recipes.fingerprint import Fingerprint, digest, fingerprint_from, fingerprint_record
 from lymphoscope.recipes.nnunet_rules import resampled_shape
 from lymphoscope.recipes.parts import PARTS
@@ -63,6 +64,7 @@ class Plan:
         fingerprint: Of the data it was planned for.
         folds: Division of the cases.
         seed: Of all chance in the training.
+        endpoint: What is foretold of a patient; None where nothing is.
     """
 
     recipe: Recipe
@@ -70,6 +72,7 @@ class Plan:
     fingerprint: Fingerprint
     folds: tuple[Fold, ...]
     seed: int = 0
+    endpoint: Endpoint | None = None
 
     @property
     def labels(self) -> Mapping[str, int]:
@@ -101,9 +104,10 @@ class Plan:
             )
             published, seed = str(record["published"]), int(record["seed"])
             recipe, data = record["recipe"], record["fingerprint"]
+            endpoint = Endpoint(**record["endpoint"]) if "endpoint" in record else None
         except (KeyError, TypeError, ValueError):
             raise LymphoscopeError("USE-E-VALUE", "the record is not that of a plan") from None
-        return cls(from_record(recipe), published, fingerprint_from(data), folds, seed)
+        return cls(from_record(recipe), published, fingerprint_from(data), folds, seed, endpoint)
 
     def _content(self) -> dict[str, Any]:
         return {
@@ -112,6 +116,7 @@ class Plan:
             "fingerprint": fingerprint_record(self.fingerprint),
             "folds": [{name: list(cases) for name, cases in asdict(fold).items() if cases} for fold in self.folds],
             "seed": self.seed,
+            **({"endpoint": self.endpoint.as_record()} if self.endpoint else {}),
         }
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from lymphoscope.learn.batch import Batch
 from lymphoscope.learn.losses.loss import Loss
 from lymphoscope.learn.losses.outputs import of_outputs
+from lymphoscope.learn.losses.sums import Sum
 from lymphoscope.learn.parts import made
 from lymphoscope.nets.network import Outputs
 from lymphoscope.recipes.spec import Use
@@ -38,8 +39,18 @@ class Objective(nn.Module):
             batch: What they were computed from.
             done: Share of the training that is done, 0 … 1.
         """
+        self._hear(done)
+        with torch.autocast(batch.images.device.type, enabled=False):
+            return self.loss.parts(outputs, batch)
+
+    def tasks(self, outputs: Outputs, batch: Batch, done: float = 0.0) -> list[dict[str, Tensor]]:
+        """Named values of each term of a sum, not weighted; of another loss all of it is one task."""
+        self._hear(done)
+        terms = self.loss.terms if isinstance(self.loss, Sum) else [self.loss]
+        with torch.autocast(batch.images.device.type, enabled=False):
+            return [term.parts(outputs, batch) for term in terms if isinstance(term, Loss)]
+
+    def _hear(self, done: float) -> None:
         for part in self.modules():
             if isinstance(part, Loss):
                 part.at(done)
-        with torch.autocast(batch.images.device.type, enabled=False):
-            return self.loss.parts(outputs, batch)

@@ -41,9 +41,10 @@ class Deep(Loss):
     Args:
         loss: The loss at each level.
         weights: One a level, finest first; when not given those of `halving`. A level of weight 0 is not computed.
+        smaller: How labels come to a coarser level: ``max``, so that a lesion of one voxel stays, or ``nearest``.
 
     Raises:
-        LymphoscopeError: ``USE-E-VALUE`` where there are not as many weights as levels of logits.
+        LymphoscopeError: ``USE-E-VALUE`` where there are not as many weights as levels of logits, or for another word.
 
     Reference:
         Lee et al., AISTATS 2015; Isensee et al., Nat. Methods 2021.
@@ -51,9 +52,11 @@ class Deep(Loss):
 
     of = "outputs"
 
-    def __init__(self, loss: Loss, weights: Sequence[float] | None = None) -> None:
+    def __init__(self, loss: Loss, weights: Sequence[float] | None = None, smaller: str = "max") -> None:
         super().__init__()
-        self.loss, self.weights = loss, weights
+        if smaller not in ("max", "nearest"):
+            raise LymphoscopeError("USE-E-VALUE", f"labels are made smaller by max or nearest, not {smaller!r}")
+        self.loss, self.weights, self.smaller = loss, weights, shrink if smaller == "max" else thin
 
     def parts(self, *seen: Any) -> dict[str, Tensor]:
         """Named values, each summed over the levels."""
@@ -68,7 +71,7 @@ class Deep(Loss):
         found: dict[str, Tensor] = {}
         for logits, weight in zip(levels, weights, strict=True):
             if weight:
-                for name, value in self.loss.parts(logits, shrink(labels, logits.shape[2:])).items():
+                for name, value in self.loss.parts(logits, self.smaller(labels, logits.shape[2:])).items():
                     found[name] = found[name] + weight * value if name in found else weight * value
         return found
 
@@ -102,6 +105,8 @@ class OutcomeCrossEntropy(Loss):
         weights: tuple[float, float] | None = None,
     ) -> None:
         super().__init__()
+        if isinstance(weights, str):
+            raise LymphoscopeError("USE-E-VALUE", f"{weights} weights of an outcome are counted before a training")
         self.target, self.levels, self.weights = target, levels, weights
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
@@ -168,6 +173,11 @@ def shrink(labels: Tensor, size: Sequence[int]) -> Tensor:
     else:
         best = (functional.adaptive_max_pool2d if flat else functional.adaptive_max_pool3d)(ranked, tuple(size))
     return torch.where(best == unknown, float(IGNORE), best).long()
+
+
+def thin(labels: Tensor, size: Sequence[int]) -> Tensor:
+    """Labels at a coarser size, each the nearest to its centre: a lesion of one voxel may be lost."""
+    return functional.interpolate(labels.float(), size=tuple(size), mode="nearest-exact").long()
 
 
 def _labels(batch: Batch) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain, count
 from typing import Any
 
@@ -35,13 +35,9 @@ class Sum(Loss):
 
     def parts(self, *seen: Any) -> dict[str, Tensor]:
         """Weighted values of the terms; a name that comes twice is numbered."""
-        found: dict[str, Tensor] = {}
-        for term, weight in zip(self.terms, self.weights, strict=True):
-            assert isinstance(term, Loss)
-            for name, value in term.parts(*seen).items():
-                names = chain([name], (f"{name} {number}" for number in count(2)))
-                found[next(free for free in names if free not in found)] = weight * value
-        return found
+        terms = zip(self.terms, self.weights, strict=True)
+        return numbered((name, weight * value) for term, weight in terms if isinstance(term, Loss)
+                        for name, value in term.parts(*seen).items())  # fmt: skip
 
     def forward(self, *seen: Any) -> Tensor:
         """The sum."""
@@ -79,3 +75,12 @@ class Ramp(Loss):
     def forward(self, *seen: Any) -> Tensor:
         """The weighted loss."""
         return total(self.parts(*seen))
+
+
+def numbered(values: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Named values; a name that comes twice is numbered."""
+    found: dict[str, Tensor] = {}
+    for name, value in values:
+        names = chain([name], (f"{name} {number}" for number in count(2)))
+        found[next(free for free in names if free not in found)] = value
+    return found

@@ -170,6 +170,7 @@ LOSSES.put(
     params={
         "loss": "the loss at each level",
         "weights": "one a level, finest first; when not given 1, ½, ¼ …, the coarsest 0, divided by their sum",
+        "smaller": "how labels are brought to a coarser level: max, or nearest",
     },
     inner={"loss": "loss"},
 )
@@ -182,8 +183,31 @@ LOSSES.put(
     params={
         "target": "name of the outcome; when not given the only one of the batch",
         "levels": "a_i, one for each output of the risk head; equal when not given",
-        "weights": "w of outcome 0 and of outcome 1; 1 when not given",
+        "weights": "w of outcome 0 and of outcome 1; balanced: the share of the other one among the training cases "
+        "of the fold; 1 when not given",
     },
+)
+LOSSES.put(
+    "homoscedastic",
+    "lymphoscope.learn.losses.balance:Homoscedastic",
+    of=_OUTPUTS,
+    formula="Σ exp(−s_i) L_i + s_i, s_i learnt",
+    source="Kendall et al., CVPR 2018:7482",
+    params={"terms": "the losses, one a task"},
+    inner={"terms": "loss"},
+)
+LOSSES.put(
+    "dynamic_average",
+    "lymphoscope.learn.losses.balance:DynamicAverage",
+    of=_OUTPUTS,
+    formula="Σ w_i L_i, w_i = K softmax(r_i / T), r_i the loss of the last epoch over that of the one before",
+    source="Liu et al., CVPR 2019:1871",
+    params={
+        "terms": "the losses, K of them, one a task",
+        "temperature": "T",
+        "epochs": "parts of the training that count as an epoch",
+    },
+    inner={"terms": "loss"},
 )
 LOSSES.put(
     "each",
