@@ -25,6 +25,9 @@ def dataset_build(
     deformable: of_data.Deformable = False,
     segments: o.Segments = None,
     readers: of_data.Readers = "",
+    smooth: of_data.Smooth = 0.0,
+    normalise: of_data.Normalise = "",
+    candidates: of_data.Candidates = False,
     table: of_data.PatientTable = None,
     research_tracer: o.ResearchTracer = False,
     workers: o.Workers = None,
@@ -50,7 +53,9 @@ def dataset_build(
 
         wanted = tuple(word.strip() for word in (segments or "").split(",") if word.strip())
         registration = "deformable" if deformable else "rigid" if register else ""
-        wish = build.Wish(Making(grid, registration, Wanted(wanted, readers), research_tracer), table)
+        masks = Wanted(wanted, readers)
+        making = Making(grid, registration, masks, research_tracer, smooth, normalise, candidates)
+        wish = build.Wish(making, table)
         places, hands = Places.of(tree, out, crosswalk), crew.Crew(workers, memory_gb, scheduler)
         with prepared(settings.threads()), watch.watching(manner) as watcher:
             outcome = build.build(places, wish, hands, watcher)

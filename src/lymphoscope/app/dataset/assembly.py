@@ -12,7 +12,7 @@ from typing import Any
 
 from lymphoscope.app.dataset.card import card, figures
 from lymphoscope.app.dataset.folds import folds, known_folds, splits_json
-from lymphoscope.app.dataset.making import CT_FILE, LABELS_FILE, PET_FILE
+from lymphoscope.app.dataset.making import CANDIDATES_FILE, LABELS_FILE, Making
 from lymphoscope.app.dataset.members import Member
 from lymphoscope.app.dataset.versions import VERSIONS, changes_page, next_version, read_versions, versions_json
 from lymphoscope.core.errors import LymphoscopeError
@@ -41,7 +41,7 @@ def cases_before(out: Path, table: Mapping[str, Mapping[str, str]]) -> list[str]
 
 
 def assemble(
-    out: Path, members: Sequence[Member], alike: Iterable[tuple[Member, Member, float]], made: Path
+    out: Path, members: Sequence[Member], alike: Iterable[tuple[Member, Member, float]], made: Path, making: Making
 ) -> list[dict[str, Any]]:
     """Write the data sets.
 
@@ -50,6 +50,7 @@ def assemble(
         members: All cases.
         alike: Pairs of cases whose patients a split must not part.
         made: Folder of the cases.
+        making: How they were made.
 
     Returns:
         Name, version, number of cases, and of those added and removed now, for each data set.
@@ -63,12 +64,14 @@ def assemble(
     together = [(one.patient, other.patient) for one, other, _ in alike]
     names = sorted({member.data_set or out.name for member in members})
     return [
-        _one(out.with_name(name), [m for m in members if (m.data_set or out.name) == name], together, made)
+        _one(out.with_name(name), [m for m in members if (m.data_set or out.name) == name], together, made, making)
         for name in names
     ]
 
 
-def _one(folder: Path, members: Sequence[Member], together: Iterable[tuple[str, str]], made: Path) -> dict[str, Any]:
+def _one(
+    folder: Path, members: Sequence[Member], together: Iterable[tuple[str, str]], made: Path, making: Making
+) -> dict[str, Any]:
     known = known_folds(read_splits(folder), read_patients(folder) if folder.is_dir() else {})
     patients = {member.patient for member in members}
     by_patient = folds(patients, known, [pair for pair in together if set(pair) <= patients])
@@ -76,15 +79,15 @@ def _one(folder: Path, members: Sequence[Member], together: Iterable[tuple[str, 
     if by_patient:
         tables[SPLITS] = splits_json({m.case: m.patient for m in members}, by_patient)
     before = read_versions(folder)
-    versions = next_version(before, {m.case: _files_sha256(made / m.case) for m in members}, tables)
+    versions = next_version(before, {m.case: _files_sha256(_ready(m, made, making)) for m in members}, tables)
     number = len(versions["versions"])
     name = data_set_name(folder)
     texts = {"README.md": card(name, number, members, by_patient), "CHANGES.md": changes_page(versions)}
     more = tables | {n: text.encode() for n, text in texts.items()} | figures(members, made)
     place_nnunet(
         folder,
-        (_ready(member, made) for member in sorted(members, key=lambda m: m.case)),
-        About(name, description="FDG PET/CT, de-identified, made by Lymphoscope"),
+        (_ready(member, made, making) for member in sorted(members, key=lambda m: m.case)),
+        About(name, tuple(making.images), description=_description(making)),
         more | {VERSIONS: versions_json(versions)},
     )
     new = versions["versions"][-1] if number > len(before["versions"]) else {}
@@ -92,10 +95,16 @@ def _one(folder: Path, members: Sequence[Member], together: Iterable[tuple[str, 
     return {"name": folder.name, "version": number, "cases": len(members), **changed}
 
 
-def _ready(member: Member, made: Path) -> ReadyCase:
+def _description(making: Making) -> str:
+    values = f"; values normalised ({making.normalise}), not SUV and HU" if making.normalise else ""
+    return f"FDG PET/CT, de-identified, made by Lymphoscope{values}"
+
+
+def _ready(member: Member, made: Path, making: Making) -> ReadyCase:
     place = made / member.case
-    images = {"ct:hu": place / CT_FILE, "pet:suv": place / PET_FILE}
-    return ReadyCase(member.case, images, place / LABELS_FILE, member.patient)
+    images = {role: place / name for role, name in making.images.items()}
+    further = {"candidates": place / CANDIDATES_FILE} if making.candidates else {}
+    return ReadyCase(member.case, images, place / LABELS_FILE, member.patient, further)
 
 
 def _numbers(folder: Path) -> dict[str, int]:
@@ -123,10 +132,10 @@ def _clinical(members: Sequence[Member], before: Mapping[str, int]) -> bytes:
     return stream.getvalue().encode()
 
 
-def _files_sha256(case: Path) -> str:
+def _files_sha256(case: ReadyCase) -> str:
     state = hashlib.sha256()
     with writing():
-        for name in (CT_FILE, PET_FILE, LABELS_FILE):
-            with (case / name).open("rb") as file:
+        for path in (*case.images.values(), *([case.labels] if case.labels else []), *case.further.values()):
+            with path.open("rb") as file:
                 state.update(hashlib.file_digest(file, "sha256").digest())
     return state.hexdigest()

@@ -14,7 +14,7 @@ from lymphoscope.app.batch.crew import Crew, endings
 from lymphoscope.app.batch.run import Unwatched, Watcher
 from lymphoscope.app.batch.work import FAILED, REFUSED, Ending
 from lymphoscope.app.dataset.assembly import assemble, cases_before
-from lymphoscope.app.dataset.making import CASE_NAMES, Making
+from lymphoscope.app.dataset.making import Making
 from lymphoscope.app.dataset.members import Member, alike, read_table, with_table, without_copies
 from lymphoscope.app.dataset.sources import Source, find_sources
 from lymphoscope.app.dataset.telling import CASES, DISPUTES, PAGE, STATUS, Told, tell
@@ -104,7 +104,7 @@ def build(
         pairs = alike(members)
         told = [_told(task, records[task.name], failed, gone) for task in sorted(tasks, key=lambda t: t.name)]
         summary = tell(told, found.left_out, pairs, crosswalk, held.folder)
-        made = assemble(out, with_table(members, table), pairs, held.folder / CASES)
+        made = assemble(out, with_table(members, table), pairs, held.folder / CASES, wish.making)
     counts = {"other_files": found.others, "closed_folders": found.closed_folders, "done_now": len(todo) - len(failed)}
     return BuildOutcome(held.folder, summary | counts | {"data_sets": made, "alike": len(pairs)})
 
@@ -118,7 +118,9 @@ def _task(source: Source, work: Path, crosswalk_folder: Path, making: Making, cr
 def _is_done(record: Mapping[str, Any], task: CaseTask) -> bool:
     if record.get("stamp") != task.stamp:
         return False
-    return record["status"] == REFUSED or all((Path(task.cases) / record["case"] / n).is_file() for n in CASE_NAMES)
+    return record["status"] == REFUSED or all(
+        (Path(task.cases) / record["case"] / n).is_file() for n in task.making.names
+    )
 
 
 def _members(records: Iterable[Mapping[str, Any]]) -> Sequence[Member]:

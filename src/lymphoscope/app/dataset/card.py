@@ -133,7 +133,7 @@ def _made(members: Sequence[Member]) -> list[str]:
     whose = " and the ".join(grid.upper() for grid in sorted(grids))
     lines = [
         f"- Images and masks are on the grid of the {whose}; each was interpolated once at most.",
-        "- CT in HU, PET in SUV (body weight), both as they were scanned: neither normalised nor smoothed.",
+        *_values(members[0].facts["making"]),
         f"- The CT was registered to the PET in {len(moved)} cases"
         + (f", by up to {max(moved):.1f} mm." if moved else "."),
         *([f"- It was deformed besides in {len(bent)} cases, by up to {max(bent):.1f} mm."] if bent else []),
@@ -142,6 +142,25 @@ def _made(members: Sequence[Member]) -> list[str]:
         "- A patient has all cases in one fold. Folds stay when cases are added.",
     ]
     lines += [f"- {count} cases with the warning {code}" for code, count in sorted(codes.items())]
+    return lines
+
+
+def _values(making: Mapping[str, Any]) -> list[str]:
+    """What the numbers in the images are."""
+    smoothing = making["smooth_mm"]
+    soft = f"smoothed by a Gaussian filter of {smoothing:g} mm (full width at half maximum)"
+    pet = f"- PET in SUV (body weight), {soft if smoothing else 'as it was scanned'}; CT in HU."
+    said = "- Numbers of uptake in these tables are of the PET as it was scanned."
+    lines = [pet, said] if smoothing else [pet]
+    if making["normalise"]:
+        lines = [
+            f"- PET and CT are normalised ({making['normalise']}) by the values in the body of each image: **they are",
+            "  neither SUV nor HU**, and nothing can be measured on them. Channels are named so in `dataset.json`.",
+            said,
+            *([f"- The PET was {soft} before."] if smoothing else []),
+        ]
+    if making["candidates"]:
+        lines.append("- `candidatesTr` holds what rules find, 1 candidate lesion, 2 normal uptake: no labels.")
     return lines
 
 

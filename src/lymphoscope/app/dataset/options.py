@@ -49,6 +49,21 @@ Readers = Annotated[
         help="Several masks of a study are of as many readers; two must agree, more settle it like this.",
     ),
 ]
+Smooth = Annotated[
+    float, typer.Option("--smooth", metavar="MM", help="Smooth the PET by a Gaussian filter of this FWHM; 0 for none.")
+]
+Normalise = Annotated[
+    str,
+    typer.Option(
+        "--normalise",
+        metavar="z-score|percentile",
+        show_default=False,
+        help="Normalise PET and CT by the values in the body; they are then neither SUV nor HU.",
+    ),
+]
+Candidates = Annotated[
+    bool, typer.Option("--candidates", help="Write the regions that rules find, beside the labels, which they are not.")
+]
 PatientTable = Annotated[
     Path | None,
     typer.Option(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lymphoscope.app.batch.work import FAILED, REFUSED, Ending, gathered
-from lymphoscope.app.dataset.making import Making, write_case
+from lymphoscope.app.dataset.making import Making
 from lymphoscope.app.dataset.masks import DisputeError
 from lymphoscope.app.dataset.sources import DICOM, Source
 from lymphoscope.app.deid.work import DONE
@@ -66,6 +66,7 @@ def make_case(task: CaseTask) -> Ending:
 
 
 def _made(task: CaseTask) -> tuple[str, Message | None]:
+    from lymphoscope.app.dataset.case import write_case  # noqa: PLC0415 - slow to load, and only where work is done
     from lymphoscope.app.libraries import prepared  # noqa: PLC0415 - slow to load, and only where the work is done
 
     crosswalk = open_crosswalk(Path(task.crosswalk))

@@ -18,7 +18,7 @@ from lymphoscope.io.nifti import NiftiImage, read_image, read_nifti
 
 UNITS: Mapping[str, Unit] = MappingProxyType(
     {"pet:suv": Unit.SUV_BW, "ct:hu": Unit.HU}
-    | dict.fromkeys(("mr:t1", "mr:t1ce", "mr:t2", "mr:flair"), Unit.ARBITRARY)
+    | dict.fromkeys(("ct:normalised", "pet:normalised", "mr:t1", "mr:t1ce", "mr:t2", "mr:flair"), Unit.ARBITRARY)
 )
 """Roles an image of a case can have, with the unit of its values."""
 

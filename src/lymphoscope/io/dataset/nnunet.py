@@ -23,6 +23,7 @@ DATASET_JSON = "dataset.json"
 _ROLES = {
     "ct": "ct:hu", "hu": "ct:hu", "pet": "pet:suv", "pt": "pet:suv", "suv": "pet:suv", "fdg": "pet:suv",
     "t1": "mr:t1", "t1ce": "mr:t1ce", "t1c": "mr:t1ce", "t2": "mr:t2", "flair": "mr:flair",
+    "ct_normalised": "ct:normalised", "pet_normalised": "pet:normalised",
 }  # fmt: skip
 _ENDINGS = (".nii.gz", ".nii")
 _CHANNEL = re.compile(r"(.+)_(\d{4})")

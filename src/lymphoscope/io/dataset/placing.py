@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lymphoscope.io.atomic import claim, draft, writing
@@ -20,12 +20,14 @@ class ReadyCase:
         images: File by role.
         labels: File of its mask, whole numbers that the data set names; None for a case kept for a last test.
         patient: Whose it is.
+        further: Other files that are no labels, by the folder they go to; ``Tr`` or ``Ts`` is added to its name.
     """
 
     id: str
     images: Mapping[str, Path]
     labels: Path | None
     patient: str
+    further: Mapping[str, Path] = field(default_factory=dict)
 
 
 def place_nnunet(folder: Path, cases: Iterable[ReadyCase], about: About, more: Mapping[str, bytes]) -> Path:
@@ -53,6 +55,8 @@ def place_nnunet(folder: Path, cases: Iterable[ReadyCase], about: About, more: M
                 _copy(case.images[role], new / f"images{part}" / f"{case.id}_{number:04d}.nii.gz")
             if case.labels:
                 _copy(case.labels, new / f"labels{part}" / f"{case.id}.nii.gz")
+            for folder_name, path in case.further.items():
+                _copy(path, new / f"{folder_name}{part}" / f"{case.id}.nii.gz")
             written[case.id.lower()] = NewCase(case.id, {}, None, case.patient, held_out=case.labels is None)
         write_facts(new, list(written.values()), about)
         with writing():

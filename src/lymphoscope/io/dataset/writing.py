@@ -22,12 +22,14 @@ from lymphoscope.io.nifti import to_nifti_bytes
 
 CHANNEL_NAMES: Mapping[str, str] = {
     "ct:hu": "CT", "pet:suv": "PET", "mr:t1": "T1", "mr:t1ce": "T1CE", "mr:t2": "T2", "mr:flair": "FLAIR",
+    "ct:normalised": "CT_normalised", "pet:normalised": "PET_normalised",
 }  # fmt: skip
 """Names of the channels in dataset.json; from the name ``CT`` nnU-Net concludes how to normalise."""
 
 NNUNET_FILES = (
     "dataset.json", "patients.csv", "outcome.csv", "splits_final.json", "imagesTr", "labelsTr", "imagesTs", "labelsTs",
-    "clinical.csv", "versions.json", "CHANGES.md", "README.md", "figures",
+    "imagesUn", "candidatesTr", "candidatesTs", "candidatesUn", "clinical.csv", "versions.json", "CHANGES.md",
+    "README.md", "figures",
 )  # fmt: skip
 """What a data set in nnU-Net's layout may hold at its top."""
 
