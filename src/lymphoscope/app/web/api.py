@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,6 +17,7 @@ from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
 from lymphoscope.app.web.access import Person
 from lymphoscope.app.web.desk import Desk
 from lymphoscope.app.web.index import VersionFact, reads
+from lymphoscope.app.web.leases import BEAT_S
 from lymphoscope.app.web.pictures import TOPS, labels_file, labels_key, thinning
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.study import ORGANS
@@ -49,8 +50,24 @@ def person_of(request: Request, x_csrf: Annotated[str, Header()] = "") -> Person
     return person
 
 
-def tip_of(if_match: Annotated[str, Header()] = "") -> str:
-    """The state that a writer saw.
+Window = Annotated[str, Header(alias="x-window", max_length=64)]
+"""What the window that asks calls itself."""
+
+
+class Writer(NamedTuple):
+    """What a change was made on.
+
+    Attributes:
+        tip: The state that the writer saw.
+        window: The window that it was made in.
+    """
+
+    tip: str
+    window: str
+
+
+def writer_of(if_match: Annotated[str, Header()] = "", x_window: Window = "") -> Writer:
+    """What a change was made on.
 
     Raises:
         LymphoscopeError: ``WEB-E-TIP`` where it is not said.
@@ -58,12 +75,12 @@ def tip_of(if_match: Annotated[str, Header()] = "") -> str:
     tip = if_match.strip().strip('"')
     if not tip:
         raise LymphoscopeError("WEB-E-TIP", "a change says which state it was made on", fix="Send If-Match.")
-    return tip
+    return Writer(tip, x_window)
 
 
 Who = Annotated[Person, Depends(person_of)]
 At = Annotated[Desk, Depends(desk_of)]
-Tip = Annotated[str, Depends(tip_of)]
+Written = Annotated[Writer, Depends(writer_of)]
 
 
 class Sent(BaseModel):
@@ -208,6 +225,27 @@ def begin(case: str, sent: NewVersion, person: Who, desk: At) -> dict[str, Any]:
     return {"name": version.name}
 
 
+@api.post("/cases/{case}/versions/{name}/lease")
+@api.put("/cases/{case}/versions/{name}/lease")
+def take_lease(case: str, name: str, person: Who, desk: At, window: Window = "") -> dict[str, Any]:
+    """Be the one window that writes a draft, or give a sign of life as such; taking over from another is logged."""
+    with desk.version(case, name, person, writing=True) as version:
+        if version.signature is not None:
+            raise LymphoscopeError("READ-E-SIGNED", f"version {name} is signed")
+        held = desk.leases.take(case, name, window)
+        if held.from_another:
+            version.write({"kind": "takeover", "by": person.login}, version.tip)
+    return {"since": held.since, "until": held.until, "beat_s": BEAT_S}
+
+
+@api.delete("/cases/{case}/versions/{name}/lease")
+def release_lease(case: str, name: str, person: Who, desk: At, window: Window = "") -> dict[str, Any]:
+    """Let another window write."""
+    with desk.version(case, name, person, writing=True):
+        desk.leases.release(case, name, window)
+    return {}
+
+
 def _require_purpose(sent: NewVersion, person: Person) -> None:
     allowed = {"read": True, "adjudicate": person.role != "reader", "reopen": person.role == "admin"}
     if not allowed.get(sent.purpose, False) or (sent.purpose == "read" and sent.parent):
@@ -277,26 +315,26 @@ def preview(case: str, name: str, sent: Operation, person: Who, desk: At) -> dic
 
 
 @api.post("/cases/{case}/versions/{name}/ops")
-def do(case: str, name: str, sent: Operation, tip: Tip, person: Who, desk: At) -> dict[str, Any]:
+def do(case: str, name: str, sent: Operation, by: Written, person: Who, desk: At) -> dict[str, Any]:
     """Do an act, ``undo`` or ``redo``."""
     act = {} if sent.op in (UNDO, REDO) else {"op": sent.op, "words": sent.words, "reason": sent.reason}
-    with desk.version(case, name, person, writing=True) as version:
-        version.do(sent.op, act, person.login, tip, {"id": sent.id, "at": sent.at})
+    with desk.version(case, name, person, writing=True, window=by.window) as version:
+        version.do(sent.op, act, person.login, by.tip, {"id": sent.id, "at": sent.at})
         return _for(person, desk.case(case).table(version))
 
 
 @api.post("/cases/{case}/versions/{name}/seen")
-def seen(case: str, name: str, sent: Seen, tip: Tip, person: Who, desk: At) -> dict[str, Any]:
+def seen(case: str, name: str, sent: Seen, by: Written, person: Who, desk: At) -> dict[str, Any]:
     """Note that regions were displayed."""
-    with desk.version(case, name, person, writing=True) as version:
+    with desk.version(case, name, person, writing=True, window=by.window) as version:
         fresh = sorted(set(sent.regions) & set(version.now.regions) - version.seen)
         if fresh:
-            version.write({"kind": "seen", "by": person.login, "regions": fresh}, tip)
+            version.write({"kind": "seen", "by": person.login, "regions": fresh}, by.tip)
         return _for(person, desk.case(case).table(version))
 
 
 @api.post("/cases/{case}/versions/{name}/sign")
-def signing(case: str, name: str, sent: SignatureSent, tip: Tip, person: Who, desk: At) -> dict[str, Any]:
+def signing(case: str, name: str, sent: SignatureSent, by: Written, person: Who, desk: At) -> dict[str, Any]:
     """Sign a version: the credentials are asked for again."""
     desk.access.tries.take(person.login)
     if person.has_password and not desk.access.right(person.login, sent.password):
@@ -305,8 +343,8 @@ def signing(case: str, name: str, sent: SignatureSent, tip: Tip, person: Who, de
     if not printed:
         raise LymphoscopeError("READ-E-SIGN", "a signature has a printed name")
     signature = Signature(person.login, printed, sent.meaning, sent.head, _text(sent.impression), sent.searched)
-    with desk.version(case, name, person, writing=True) as version:
-        event = sign(version, signature, tip)
+    with desk.version(case, name, person, writing=True, window=by.window) as version:
+        event = sign(version, signature, by.tip)
         desk.index.refresh(case)
         return {
             "signed": event["signed"],

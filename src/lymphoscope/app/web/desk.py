@@ -15,6 +15,7 @@ from lymphoscope.app.reading.case import ReadCase, Version
 from lymphoscope.app.reading.signing import draft_record
 from lymphoscope.app.web.access import Access, Person
 from lymphoscope.app.web.index import Index, VersionFact
+from lymphoscope.app.web.leases import Leases
 from lymphoscope.app.web.pictures import labels_key, pet_file, slots, thinned, volume_file
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.case import FRONT_FILE
@@ -138,7 +139,7 @@ class Desk:
     """
 
     def __init__(self, index: Index, access: Access) -> None:
-        self.index, self.access = index, access
+        self.index, self.access, self.leases = index, access, Leases(index)
         self._open: OrderedDict[str, OpenCase] = OrderedDict()
         self._opening: dict[str, Lock] = {}
         self._lock = Lock()
@@ -185,11 +186,21 @@ class Desk:
         return [VersionFact(**v) for v in json.loads(self.index.row(case_id).versions)]
 
     @contextmanager
-    def version(self, case_id: str, name: str, person: Person, writing: bool = False) -> Iterator[Version]:
+    def version(
+        self, case_id: str, name: str, person: Person, writing: bool = False, window: str | None = None
+    ) -> Iterator[Version]:
         """A version that a person may see, alone for as long as the block lasts.
 
+        Args:
+            case_id: Id of the case.
+            name: Name of the version.
+            person: Who asks.
+            writing: Only its reader may.
+            window: What the window that changes it calls itself; None where nothing is changed.
+
         Raises:
-            LymphoscopeError: ``READ-E-VERSION``, ``WEB-E-RIGHT`` where it is another's.
+            LymphoscopeError: ``READ-E-VERSION``, ``WEB-E-RIGHT`` where it is another's, ``READ-E-HELD`` where another
+                window writes it.
         """
         opened = self.case(case_id)
         with opened.lock:
@@ -201,4 +212,6 @@ class Desk:
                 raise LymphoscopeError("WEB-E-RIGHT", "this version is another reader's")
             if writing and version.author != person.login:
                 raise LymphoscopeError("WEB-E-RIGHT", "only its reader changes a version")
+            if window is not None:
+                self.leases.require(case_id, name, window)
             yield version

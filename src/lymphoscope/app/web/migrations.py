@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Column, Engine, String, inspect, text
+from sqlalchemy import Column, DateTime, Engine, String, inspect, text
 
 from lymphoscope.app.web.tables import Tables
 from lymphoscope.core.errors import LymphoscopeError
@@ -18,7 +18,20 @@ def _patients(op: Operations) -> None:
     op.add_column("cases", Column("patient", String(64), nullable=False, server_default=""))
 
 
-STEPS: tuple[Callable[[Operations], None], ...] = (_patients,)
+def _leases(op: Operations) -> None:
+    """Drafts know which window writes them."""
+    time = DateTime(timezone=True)
+    op.create_table(
+        "leases",
+        Column("case", String(16), primary_key=True),
+        Column("version", String(8), primary_key=True),
+        Column("window", String(64), nullable=False),
+        Column("since", time, nullable=False),
+        Column("until", time, nullable=False),
+    )
+
+
+STEPS: tuple[Callable[[Operations], None], ...] = (_patients, _leases)
 """Step n makes shape n + 2 of shape n + 1; tables are never changed otherwise."""
 
 SHAPE = len(STEPS) + 1

@@ -36,6 +36,7 @@ _STATUS: Mapping[str, int] = {
     "READ-E-VERSION": 404,
     "READ-E-SIGNED": 409,
     "READ-E-STALE": 412,
+    "READ-E-HELD": 423,
     "WEB-E-SIZE": 413,
     "WEB-E-TIP": 428,
     "WEB-E-RATE": 429,

@@ -40,6 +40,17 @@ class LoginSession(Tables):
     expires: Mapped[datetime] = mapped_column(DateTime(timezone=True))
 
 
+class Lease(Tables):
+    """Which window writes a draft, as a hash of what it calls itself, and until when nobody else may."""
+
+    __tablename__ = "leases"
+    case: Mapped[str] = mapped_column(String(16), primary_key=True)
+    version: Mapped[str] = mapped_column(String(8), primary_key=True)
+    window: Mapped[str] = mapped_column(String(64))
+    since: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+
+
 class CaseRow(Tables):
     """A case folder. Its id is a hash, so that neither an address nor a log names a folder."""
 
