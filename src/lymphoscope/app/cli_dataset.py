@@ -28,6 +28,8 @@ def dataset_build(
     smooth: of_data.Smooth = 0.0,
     normalise: of_data.Normalise = "",
     candidates: of_data.Candidates = False,
+    unmarked: of_data.Unmarked = False,
+    test_share: of_data.TestShare = 0.0,
     table: of_data.PatientTable = None,
     research_tracer: o.ResearchTracer = False,
     workers: o.Workers = None,
@@ -48,14 +50,15 @@ def dataset_build(
         from lymphoscope.app.dataset import build, terminal
         from lymphoscope.app.dataset.making import Making
         from lymphoscope.app.dataset.masks import Wanted
+        from lymphoscope.app.dataset.wish import Wish
         from lymphoscope.app.deid.run import Places
         from lymphoscope.app.libraries import prepared
 
         wanted = tuple(word.strip() for word in (segments or "").split(",") if word.strip())
         registration = "deformable" if deformable else "rigid" if register else ""
-        masks = Wanted(wanted, readers)
+        masks = Wanted(wanted, readers, unmarked)
         making = Making(grid, registration, masks, research_tracer, smooth, normalise, candidates)
-        wish = build.Wish(making, table)
+        wish = Wish(making, table, test_share)
         places, hands = Places.of(tree, out, crosswalk), crew.Crew(workers, memory_gb, scheduler)
         with prepared(settings.threads()), watch.watching(manner) as watcher:
             outcome = build.build(places, wish, hands, watcher)

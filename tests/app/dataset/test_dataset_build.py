@@ -17,8 +17,9 @@ from pydicom import Dataset
 from lymphoscope.app.batch.crew import Crew
 from lymphoscope.app.batch.work import Ending
 from lymphoscope.app.cli import main
-from lymphoscope.app.dataset.build import BuildOutcome, Wish, build
+from lymphoscope.app.dataset.build import BuildOutcome, build
 from lymphoscope.app.dataset.making import Making
+from lymphoscope.app.dataset.wish import Wish
 from lymphoscope.app.dataset.work import CaseTask, make_case
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.errors import LymphoscopeError

@@ -13,10 +13,11 @@ import pytest
 from pydicom import Dataset
 
 from lymphoscope.app.batch.crew import Crew
-from lymphoscope.app.dataset.build import Wish, build
+from lymphoscope.app.dataset.build import build
 from lymphoscope.app.dataset.folds import FOLDS, fold_of, folds, known_folds, splits_json
 from lymphoscope.app.dataset.members import Member, without_copies
 from lymphoscope.app.dataset.versions import changes_page, next_version
+from lymphoscope.app.dataset.wish import Wish
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.dataset.opening import open_dataset
@@ -98,7 +99,7 @@ def test_a_data_set_grows_and_nothing_that_was_there_changes(
     first = build(places, Wish(table=table), ALONE)
     before, rows = files(out), _clinical(out)
     assert first.summary["data_sets"] == [
-        {"name": "Dataset501_HL", "version": 1, "cases": 5, "added": 5, "changed": 0, "removed": 0}
+        {"name": "Dataset501_HL", "version": 1, "cases": 5, "test": 0, "added": 5, "changed": 0, "removed": 0}
     ]
     assert first.summary["alike"] == 10, "phantoms that differ in a lesion's uptake look alike"
     assert "splits_final.json" not in before, "patients that look alike are one group, and one group gives no folds"
@@ -133,10 +134,10 @@ def test_a_data_set_grows_and_nothing_that_was_there_changes(
 
 def test_of_copies_the_one_that_was_there_first_stays() -> None:
     def member(case: str, pet: str) -> Member:
-        return Member(case, case, {}, {"own": {"pet_sha256": pet}})
+        return Member(case, case, {"marked": case != "a"}, {"own": {"pet_sha256": pet}})
 
     cases = [member("a", "1"), member("b", "1"), member("c", "1"), member("d", "2")]
-    for before, stay in (([], "a"), (["c"], "c"), (["d", "b", "a"], "b")):
+    for before, stay in (([], "b"), (["a"], "a"), (["c"], "c"), (["d", "b", "a"], "b")):
         kept, gone = without_copies(cases, before)
         assert {m.case for m in kept} == {stay, "d"}
         assert all(stay in message.what for message in gone.values()) and len(gone) == 2

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from lymphoscope.app.batch.crew import Crew
-from lymphoscope.app.dataset.build import Wish, build
+from lymphoscope.app.dataset.build import build
 from lymphoscope.app.dataset.making import Making
+from lymphoscope.app.dataset.wish import Wish
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.units import Unit

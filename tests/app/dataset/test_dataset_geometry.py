@@ -12,8 +12,9 @@ import SimpleITK
 
 from lymphoscope.app.batch.crew import Crew
 from lymphoscope.app.dataset import registration
-from lymphoscope.app.dataset.build import BuildOutcome, Wish, build
+from lymphoscope.app.dataset.build import BuildOutcome, build
 from lymphoscope.app.dataset.making import Making
+from lymphoscope.app.dataset.wish import Wish
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from lymphoscope.app.batch.crew import Crew
-from lymphoscope.app.dataset.build import BuildOutcome, Wish, build
+from lymphoscope.app.dataset.build import BuildOutcome, build
 from lymphoscope.app.dataset.making import Making
 from lymphoscope.app.dataset.masks import Wanted
+from lymphoscope.app.dataset.wish import Wish
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.dataset.opening import open_dataset

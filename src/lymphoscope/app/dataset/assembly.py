@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from lymphoscope.app.dataset.card import card, figures
 from lymphoscope.app.dataset.folds import folds, known_folds, splits_json
 from lymphoscope.app.dataset.making import CANDIDATES_FILE, LABELS_FILE, Making
 from lymphoscope.app.dataset.members import Member
+from lymphoscope.app.dataset.parts import for_test, known_parts
 from lymphoscope.app.dataset.versions import VERSIONS, changes_page, next_version, read_versions, versions_json
+from lymphoscope.app.dataset.wish import Wish
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.atomic import writing
 from lymphoscope.io.dataset.placing import ReadyCase, place_nnunet
@@ -24,7 +27,6 @@ from lymphoscope.render.table import cell
 
 CLINICAL, SPLITS = "clinical.csv", "splits_final.json"
 _COLUMNS = ("number", "case", "patient", "date", "sex", "age", "data", "diagnosis")
-_DATA = "CT, PET, mask"
 _NNUNET_NAME = re.compile(r"Dataset\d{3}_(.+)")
 
 
@@ -41,7 +43,7 @@ def cases_before(out: Path, table: Mapping[str, Mapping[str, str]]) -> list[str]
 
 
 def assemble(
-    out: Path, members: Sequence[Member], alike: Iterable[tuple[Member, Member, float]], made: Path, making: Making
+    out: Path, members: Sequence[Member], alike: Iterable[tuple[Member, Member, float]], made: Path, wish: Wish
 ) -> list[dict[str, Any]]:
     """Write the data sets.
 
@@ -50,7 +52,7 @@ def assemble(
         members: All cases.
         alike: Pairs of cases whose patients a split must not part.
         made: Folder of the cases.
-        making: How they were made.
+        wish: How they were made, and what share is kept for a test.
 
     Returns:
         Name, version, number of cases, and of those added and removed now, for each data set.
@@ -62,37 +64,59 @@ def assemble(
     if not members:
         raise LymphoscopeError("DATA-E-EMPTY", "no study became a case", fix="See status.jsonl for the reasons.")
     together = [(one.patient, other.patient) for one, other, _ in alike]
-    names = sorted({member.data_set or out.name for member in members})
-    return [
-        _one(out.with_name(name), [m for m in members if (m.data_set or out.name) == name], together, made, making)
-        for name in names
-    ]
+    by_name: dict[str, list[Member]] = {}
+    for member in members:
+        by_name.setdefault(member.data_set or out.name, []).append(member)
+    known = {p: part for name in sorted(by_name) for p, part in known_parts(out.with_name(name)).items()}
+    wanted = {member.patient: member.part for member in members if member.part}
+    test = for_test((m.patient for m in members), wanted, known, wish.test_share, together)
+    return [_one(out.with_name(n), _Parts(by_name[n], test), together, made, wish.making) for n in sorted(by_name)]
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The cases of one data set.
+
+    Attributes:
+        members: All of them.
+        test: Patients kept for a last test.
+    """
+
+    members: Sequence[Member]
+    test: frozenset[str]
+
+    @property
+    def training(self) -> list[Member]:
+        """Those to train on."""
+        return [member for member in self.members if self.of(member) == "Tr"]
+
+    def of(self, member: Member) -> str:
+        """Part of nnU-Net's layout, or ``Un``: patients to train on, and no mask."""
+        return "Ts" if member.patient in self.test else "Tr" if member.marked else "Un"
 
 
 def _one(
-    folder: Path, members: Sequence[Member], together: Iterable[tuple[str, str]], made: Path, making: Making
+    folder: Path, parts: _Parts, together: Iterable[tuple[str, str]], made: Path, making: Making
 ) -> dict[str, Any]:
     known = known_folds(read_splits(folder), read_patients(folder) if folder.is_dir() else {})
-    patients = {member.patient for member in members}
-    by_patient = folds(patients, known, [pair for pair in together if set(pair) <= patients])
+    members, training = parts.members, parts.training
+    by_patient = folds({member.patient for member in training}, known, together)
     tables = {CLINICAL: _clinical(members, _numbers(folder))}
     if by_patient:
-        tables[SPLITS] = splits_json({m.case: m.patient for m in members}, by_patient)
+        tables[SPLITS] = splits_json({m.case: m.patient for m in training}, by_patient)
+    ready = {m.case: _ready(m, parts.of(m), made, making) for m in sorted(members, key=lambda m: m.case)}
     before = read_versions(folder)
-    versions = next_version(before, {m.case: _files_sha256(_ready(m, made, making)) for m in members}, tables)
-    number = len(versions["versions"])
-    name = data_set_name(folder)
-    texts = {"README.md": card(name, number, members, by_patient), "CHANGES.md": changes_page(versions)}
+    versions = next_version(before, {case: _files_sha256(files) for case, files in ready.items()}, tables)
+    number, name = len(versions["versions"]), data_set_name(folder)
+    page = card(name, number, members, by_patient, parts.test)
+    texts = {"README.md": page, "CHANGES.md": changes_page(versions)}
     more = tables | {n: text.encode() for n, text in texts.items()} | figures(members, made)
-    place_nnunet(
-        folder,
-        (_ready(member, made, making) for member in sorted(members, key=lambda m: m.case)),
-        About(name, tuple(making.images), description=_description(making)),
-        more | {VERSIONS: versions_json(versions)},
-    )
+    about = About(name, tuple(making.images), description=_description(making))
+    place_nnunet(folder, ready.values(), about, more | {VERSIONS: versions_json(versions)})
     new = versions["versions"][-1] if number > len(before["versions"]) else {}
     changed = {word: len(new.get(word, ())) for word in ("added", "changed", "removed")}
-    return {"name": folder.name, "version": number, "cases": len(members), **changed}
+    count = {"cases": len(members), "test": sum(case.part == "Ts" for case in ready.values())}
+    return {"name": folder.name, "version": number, **count, **changed}
 
 
 def _description(making: Making) -> str:
@@ -100,11 +124,12 @@ def _description(making: Making) -> str:
     return f"FDG PET/CT, de-identified, made by Lymphoscope{values}"
 
 
-def _ready(member: Member, made: Path, making: Making) -> ReadyCase:
+def _ready(member: Member, part: str, made: Path, making: Making) -> ReadyCase:
     place = made / member.case
     images = {role: place / name for role, name in making.images.items()}
     further = {"candidates": place / CANDIDATES_FILE} if making.candidates else {}
-    return ReadyCase(member.case, images, place / LABELS_FILE, member.patient, further)
+    labels = place / LABELS_FILE if member.marked else None
+    return ReadyCase(member.case, images, labels, member.patient, part, further)
 
 
 def _numbers(folder: Path) -> dict[str, int]:
@@ -127,7 +152,8 @@ def _clinical(members: Sequence[Member], before: Mapping[str, int]) -> bytes:
     writer.writerow(_COLUMNS)
     for member in sorted(members, key=lambda m: numbers[m.case]):
         day, sex, age, diagnosis = member.row
-        row = (str(numbers[member.case]), member.case, member.patient, day, sex, age, _DATA, cell(diagnosis))
+        data = "CT, PET, mask" if member.marked else "CT, PET"
+        row = (str(numbers[member.case]), member.case, member.patient, day, sex, age, data, cell(diagnosis))
         writer.writerow(row)
     return stream.getvalue().encode()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lymphoscope.app.dataset.making import Making
 from lymphoscope.app.dataset.members import Member, alike, read_table, with_table, without_copies
 from lymphoscope.app.dataset.sources import Source, find_sources
 from lymphoscope.app.dataset.telling import CASES, DISPUTES, PAGE, STATUS, Told, tell
+from lymphoscope.app.dataset.wish import Wish
 from lymphoscope.app.dataset.work import CaseTask, make_case
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.errors import Message
@@ -43,19 +44,6 @@ class BuildOutcome:
     def failed(self) -> int:
         """Number of studies that neither became a case nor were refused."""
         return int(self.summary[FAILED])
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What is made.
-
-    Attributes:
-        making: How cases are made.
-        table: CSV that says of patients their diagnosis and the data set they go to.
-    """
-
-    making: Making = field(default_factory=Making)
-    table: Path | None = None
 
 
 def build(
@@ -104,7 +92,7 @@ def build(
         pairs = alike(members)
         told = [_told(task, records[task.name], failed, gone) for task in sorted(tasks, key=lambda t: t.name)]
         summary = tell(told, found.left_out, pairs, crosswalk, held.folder)
-        made = assemble(out, with_table(members, table), pairs, held.folder / CASES, wish.making)
+        made = assemble(out, with_table(members, table), pairs, held.folder / CASES, wish)
     counts = {"other_files": found.others, "closed_folders": found.closed_folders, "done_now": len(todo) - len(failed)}
     return BuildOutcome(held.folder, summary | counts | {"data_sets": made, "alike": len(pairs)})
 
@@ -118,9 +106,10 @@ def _task(source: Source, work: Path, crosswalk_folder: Path, making: Making, cr
 def _is_done(record: Mapping[str, Any], task: CaseTask) -> bool:
     if record.get("stamp") != task.stamp:
         return False
-    return record["status"] == REFUSED or all(
-        (Path(task.cases) / record["case"] / n).is_file() for n in task.making.names
-    )
+    if record["status"] == REFUSED:
+        return True
+    case, names = Path(task.cases) / record["case"], task.making.names(record["facts"]["marked"])
+    return all((case / name).is_file() for name in names)
 
 
 def _members(records: Iterable[Mapping[str, Any]]) -> Sequence[Member]:

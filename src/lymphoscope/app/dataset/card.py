@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,21 +26,26 @@ _QUALITY = (
 )
 
 
-def card(name: str, version: int, members: Sequence[Member], by_patient: Mapping[str, int]) -> str:
+def card(
+    name: str, version: int, members: Sequence[Member], by_patient: Mapping[str, int], test: Collection[str] = ()
+) -> str:
     """The card as Markdown.
 
     Args:
         name: Name of the data set.
         version: Its version.
         members: Its cases.
-        by_patient: Fold of each patient; empty where there are none.
+        by_patient: Fold of each patient to train on; empty where there are none.
+        test: Patients kept for a last test.
     """
     patients = {member.patient: member for member in members}
     lines = [
         f"# {name}",
         "",
-        f"Version {version}: {len(members)} FDG PET/CT examinations of {len(patients)} patients with lesion masks,",
+        f"Version {version}: {len(members)} FDG PET/CT examinations of {len(patients)} patients"
+        f"{' with lesion masks' if all(m.marked for m in members) else ''},",
         "de-identified. Changes are in [CHANGES.md](CHANGES.md).",
+        *_parts(members, test),
         "",
         "| what | cases | median | from | to |",
         "|---|---|---|---|---|",
@@ -83,13 +88,29 @@ def figures(members: Sequence[Member], folder: Path) -> dict[str, bytes]:
 
 def _examples(members: Sequence[Member]) -> list[tuple[str, Member]]:
     """Cases by tumour volume, each once."""
-    ranked = sorted(members, key=lambda m: (m.facts["quality"]["mask_ml"], m.case))
+    ranked = sorted((m for m in members if m.marked), key=lambda m: (m.facts["quality"]["mask_ml"], m.case))
+    if not ranked:
+        return []
     chosen = {
         "of the largest tumour volume": ranked[-1],
         "of the smallest": ranked[0],
         "of the median": ranked[(len(ranked) - 1) // 2],
     }
     return [(words, m) for n, (words, m) in enumerate(chosen.items()) if m not in list(chosen.values())[:n]]
+
+
+def _parts(members: Sequence[Member], test: Collection[str]) -> list[str]:
+    """Cases that are not trained on with a mask."""
+    kept = [m for m in members if m.patient in test]
+    unmarked = sum(not m.marked and m.patient not in test for m in members)
+    lines = []
+    if kept:
+        whose = f"{len(kept)} cases of {len({m.patient for m in kept})} patients"
+        lines.append(f"`imagesTs`: {whose} kept for a last test, {sum(m.marked for m in kept)} of them with a mask in")
+        lines.append("`labelsTs`. None of these patients is in another part.")
+    if unmarked:
+        lines.append(f"`imagesUn`: {unmarked} cases that nobody drew a mask for.")
+    return lines
 
 
 def _spread(members: Sequence[Member]) -> list[str]:
@@ -106,9 +127,13 @@ def _balance(members: Sequence[Member], by_patient: Mapping[str, int]) -> list[s
     """Patients, cases, diagnoses and lesion sizes by fold."""
     if not by_patient:
         return [f"There are no folds: it takes at least {FOLDS} patients."]
+    members = [m for m in members if m.marked]
     low, middle, high = (f"{border:g}" for border in LESION_ML)
     sizes = (f"lesions below {low} mL", f"{low}–{middle} mL", f"{middle}–{high} mL", f"from {high} mL")
-    folds = [[m for m in members if by_patient[m.patient] == n] for n in range(FOLDS)]
+    folds = [[m for m in members if by_patient.get(m.patient) == n] for n in range(FOLDS)]
+    heads = [f"fold {n}" for n in range(FOLDS)]
+    if kept := [m for m in members if m.patient not in by_patient]:
+        folds, heads = [*folds, kept], [*heads, "test"]
     rows: dict[str, list[int]] = {
         "patients": [len({m.patient for m in fold}) for fold in folds],
         "cases": [len(fold) for fold in folds],
@@ -118,7 +143,7 @@ def _balance(members: Sequence[Member], by_patient: Mapping[str, int]) -> list[s
         rows[words] = [sum(m.diagnosis == diagnosis for m in fold) for fold in folds]
     for n, words in enumerate(sizes):
         rows[words] = [sum(m.facts["lesion_classes"][n] for m in fold) for fold in folds]
-    head = ["| | " + " | ".join(f"fold {n}" for n in range(FOLDS)) + " | all |", "|---" * (FOLDS + 2) + "|"]
+    head = ["| | " + " | ".join(heads) + " | all |", "|---" * (len(heads) + 2) + "|"]
     body = [f"| {words} | {' | '.join(map(str, counts))} | {sum(counts)} |" for words, counts in rows.items()]
     return head + body
 
@@ -139,7 +164,7 @@ def _made(members: Sequence[Member]) -> list[str]:
         *([f"- It was deformed besides in {len(bent)} cases, by up to {max(bent):.1f} mm."] if bent else []),
         f"- The mask is of several readers in {len(read)} cases.",
         "- Dates are moved by a number of days that is the patient's own; ages from 90 on are given as 90.",
-        "- A patient has all cases in one fold. Folds stay when cases are added.",
+        "- A patient has all cases in one part and one fold. Both stay when cases are added.",
     ]
     lines += [f"- {count} cases with the warning {code}" for code, count in sorted(codes.items())]
     return lines
@@ -160,7 +185,9 @@ def _values(making: Mapping[str, Any]) -> list[str]:
             *([f"- The PET was {soft} before."] if smoothing else []),
         ]
     if making["candidates"]:
-        lines.append("- `candidatesTr` holds what rules find, 1 candidate lesion, 2 normal uptake: no labels.")
+        lines.append(
+            "- `candidatesTr` (and `Ts`, `Un`) holds what rules find, 1 candidate lesion, 2 normal uptake: no labels."
+        )
     return lines
 
 

@@ -74,12 +74,13 @@ def write_case(
     notes.items.extend([*study.messages, *require_fit(study, making.research_tracer)])
     mask, readers = mask_of(study, headers, masks, making.masks, notes)
     numbers = quality(study.pet, study.volumes["ct"], mask, notes)
-    pet, ct, labels = _on_one_grid(smoothed(study.pet, making.smooth_mm), placed, mask, making.grid)
+    images = _on_one_grid(smoothed(study.pet, making.smooth_mm), placed, mask, making.grid)
     facts = {
         "quality": numbers,
+        "marked": mask is not None,
         "lesion_classes": _sizes(mask),
-        "shape": list(pet.geometry.shape),
-        "spacing_mm": list(pet.geometry.spacing),
+        "shape": list(images[PET_FILE].geometry.shape),
+        "spacing_mm": list(images[PET_FILE].geometry.spacing),
         "making": asdict(making),
         "registration": placed.facts,
         "readers": readers,
@@ -93,27 +94,38 @@ def write_case(
         "pet_sha256": sha256(study.pet.array.tobytes()).hexdigest(),
     }
     with claim(case, True, lambda entry: entry.name in CASE_NAMES) as held, draft(held, durable=False) as new:
-        images = {CT_FILE: ct, PET_FILE: pet, LABELS_FILE: labels}
         for name, image in (images | _derived(study, images, making)).items():
             write_nifti(new / name, image)
-        (new / PICTURE_FILE).write_bytes(check_picture(pet, ct, labels.values(Unit.LABEL) > 0))
+        (new / PICTURE_FILE).write_bytes(_picture(images))
         (new / CASE_FILE).write_bytes(canonical_json(facts))
     return facts, own
 
 
-def _sizes(mask: LesionMask) -> list[int]:
+def _sizes(mask: LesionMask | None) -> list[int]:
     """Number of lesions in each class of size."""
+    if mask is None:
+        return [0] * (len(LESION_ML) + 1)
     volumes = np.bincount(components(mask.foreground).ravel())[1:] * mask.geometry.voxel_ml
     return [int(n) for n in np.bincount(np.searchsorted(LESION_ML, volumes, "right"), minlength=len(LESION_ML) + 1)]
 
 
-def _on_one_grid(pet: Volume, placed: PlacedCT, mask: LesionMask, grid: str) -> tuple[Volume, Volume, Volume]:
-    """All three on one grid, each interpolated once at most; the mask as whole numbers of 8 bits."""
+def _on_one_grid(pet: Volume, placed: PlacedCT, mask: LesionMask | None, grid: str) -> dict[str, Volume]:
+    """Images and mask on one grid by file, each interpolated once at most; the mask as whole numbers of 8 bits."""
     if grid == PET_GRID:
-        return pet, placed.on(pet.geometry), _labels(mask)
-    ct = placed.on()
-    on_ct, _ = labels_on(mask, ct.geometry)
-    return resample(pet, ct.geometry, order=3), ct, _labels(on_ct)
+        images = {CT_FILE: placed.on(pet.geometry), PET_FILE: pet}
+    else:
+        ct = placed.on()
+        images = {CT_FILE: ct, PET_FILE: resample(pet, ct.geometry, order=3)}
+    if mask is not None:
+        there, _ = labels_on(mask, images[PET_FILE].geometry)
+        images[LABELS_FILE] = Volume(there.foreground.astype(np.uint8), there.geometry, Unit.LABEL)
+    return images
+
+
+def _picture(images: Mapping[str, Volume]) -> bytes:
+    pet = images[PET_FILE]
+    inside = images[LABELS_FILE].array > 0 if LABELS_FILE in images else np.zeros(pet.geometry.shape, dtype=bool)
+    return check_picture(pet, images[CT_FILE], inside)
 
 
 def _derived(study: Study, images: Mapping[str, Volume], making: Making) -> dict[str, Volume]:
@@ -130,7 +142,3 @@ def _derived(study: Study, images: Mapping[str, Volume], making: Making) -> dict
         there, _ = labels_on(mask, images[PET_FILE].geometry)
         found[CANDIDATES_FILE] = Volume(there.labels.astype(np.uint8), there.geometry, Unit.LABEL)
     return found
-
-
-def _labels(mask: LesionMask) -> Volume:
-    return Volume(mask.foreground.astype(np.uint8), mask.geometry, Unit.LABEL)

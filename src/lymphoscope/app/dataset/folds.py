@@ -49,11 +49,11 @@ def folds(patients: Iterable[str], known: Mapping[str, int], together: Pairs = (
     Returns:
         Empty for less than five groups of patients, which cannot be parted into five.
     """
-    groups = _groups(sorted(set(patients)), together)
-    if len(groups) < FOLDS:
+    found_groups = groups(sorted(set(patients)), together)
+    if len(found_groups) < FOLDS:
         return {}
-    found = {group: next((known[p] for p in group if p in known), fold_of(group[0])) for group in groups}
-    free = sorted((g for g in groups if not any(p in known for p in g)), key=lambda g: _rank(g[0]))
+    found = {group: next((known[p] for p in group if p in known), fold_of(group[0])) for group in found_groups}
+    free = sorted((g for g in found_groups if not any(p in known for p in g)), key=lambda g: _rank(g[0]))
     while empty := sorted(set(range(FOLDS)) - set(found.values())):
         count = [sum(fold == n for fold in found.values()) for n in range(FOLDS)]
         movable = [g for g in free if count[found[g]] > 1]
@@ -82,11 +82,16 @@ def _rank(patient: str) -> str:
     return hashlib.sha256(f"rank {patient}".encode()).hexdigest()
 
 
-def _groups(patients: Sequence[str], together: Pairs) -> list[tuple[str, ...]]:
-    """Patients with those they must not be parted from."""
+def groups(patients: Sequence[str], together: Pairs) -> list[tuple[str, ...]]:
+    """Patients with those they must not be parted from.
+
+    Args:
+        patients: All patients, sorted.
+        together: Pairs of some of them; others are left out of account.
+    """
     group = {patient: {patient} for patient in patients}
     for a, b in together:
-        if group[a] is not group[b]:
+        if a in group and b in group and group[a] is not group[b]:
             group[a] |= group[b]
             for patient in group[b]:
                 group[patient] = group[a]

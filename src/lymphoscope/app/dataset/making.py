@@ -65,11 +65,10 @@ class Making:
                 "USE-E-NAME", f"images are normalised by {' or '.join(NORMALISATIONS)}", "--normalise"
             )
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Files of a case."""
-        derived = {*(NORMALISED if self.normalise else ()), *([CANDIDATES_FILE] if self.candidates else ())}
-        return tuple(name for name in CASE_NAMES if name in derived or name not in (*NORMALISED, CANDIDATES_FILE))
+    def names(self, marked: bool) -> tuple[str, ...]:
+        """Files of a case, with a mask or without."""
+        absent = {*(() if self.normalise else NORMALISED), *(() if self.candidates else (CANDIDATES_FILE,))}
+        return tuple(name for name in CASE_NAMES if name not in absent and (marked or name != LABELS_FILE))
 
     @property
     def images(self) -> Mapping[str, str]:

@@ -29,6 +29,7 @@ class Wanted:
     Attributes:
         segments: Regions of a mask file to take, by number or name; all when empty.
         readers: ``majority`` or ``staple``: several masks are of as many readers; empty: several are a question.
+        optional: A study without any is taken too.
 
     Raises:
         LymphoscopeError: ``USE-E-NAME`` for another word.
@@ -36,6 +37,7 @@ class Wanted:
 
     segments: tuple[str, ...] = ()
     readers: str = ""
+    optional: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what nobody can do."""
@@ -57,7 +59,7 @@ class DisputeError(LymphoscopeError):
 
 def mask_of(
     study: Study, headers: Iterable[Header], files: Sequence[Path], wanted: Wanted, notes: Notes
-) -> tuple[LesionMask, Mapping[str, Any] | None]:
+) -> tuple[LesionMask | None, Mapping[str, Any] | None]:
     """The mask that belongs to a PET, 1 inside.
 
     Masks are the DICOM objects that refer to the PET and NIfTI masks; where there are none, other DICOM objects of the
@@ -71,7 +73,8 @@ def mask_of(
         notes: Takes warnings.
 
     Returns:
-        The mask on the PET's grid, and what the comparison of readers came to, if there were several.
+        The mask on the PET's grid, None where there is none and need not be; and what the comparison of readers came
+        to, if there were several.
 
     Raises:
         LymphoscopeError: ``DATA-E-MISSING`` without any, ``IO-E-CHOOSE`` when several fit, ``DATA-E-READERS``, those of
@@ -81,6 +84,8 @@ def mask_of(
     pet = {fact.uid for fact in study.series if fact.role == "pet"}
     own = [header.path for header in drawn if _uids(header.dataset) & pet] + list(files)
     own = own or [header.path for header in drawn]
+    if not own and wanted.optional:
+        return None, None
     if not own:
         raise LymphoscopeError("DATA-E-MISSING", "no segmentation or contours lie with the study")
     if len(own) > 1 and not wanted.readers:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphoscope.app.dataset.parts import PARTS
 from lymphoscope.core.errors import LymphoscopeError, Message
 from lymphoscope.image.likeness import ALIKE, correlations
 from lymphoscope.io.deid.identifiers import Identifiers
@@ -36,6 +37,7 @@ class Member:
         record: What the crosswalk knows.
         diagnosis: As the table has it; empty where it says nothing.
         data_set: Name of the data set it goes to; empty for the one that is built.
+        part: ``train`` or ``test``, as the table has it; empty where it says nothing.
     """
 
     case: str
@@ -44,6 +46,12 @@ class Member:
     record: Mapping[str, Any] = field(default_factory=dict)
     diagnosis: str = ""
     data_set: str = ""
+    part: str = ""
+
+    @property
+    def marked(self) -> bool:
+        """Whether there is a mask."""
+        return bool(self.facts["marked"])
 
     @property
     def row(self) -> tuple[str, ...]:
@@ -67,12 +75,12 @@ def without_copies(members: Iterable[Member], before: Sequence[str]) -> tuple[li
         before: Ids of the cases that were in before, in their order.
 
     Returns:
-        Those that stay, the ones from before first, then by id; and why each other goes.
+        Those that stay, the ones from before first, then those with masks, then by id; and why each other goes.
     """
     place = {case: number for number, case in enumerate(before)}
     stay: dict[str, Member] = {}
     gone: dict[str, Message] = {}
-    for member in sorted(members, key=lambda m: (place.get(m.case, len(place)), m.case)):
+    for member in sorted(members, key=lambda m: (place.get(m.case, len(place)), not m.marked, m.case)):
         first = stay.setdefault(member.record["own"]["pet_sha256"], member)
         if first is not member:
             gone[member.case] = Message("DATA-E-COPY", f"its PET is that of case {first.case}")
@@ -89,7 +97,11 @@ def alike(members: Sequence[Member]) -> list[tuple[Member, Member, float]]:
 
 
 def read_table(path: Path) -> Mapping[str, Mapping[str, str]]:
-    """What a table says of each patient: CSV with the columns ``patient`` (PatientID), ``diagnosis``, ``dataset``.
+    """What a table says of each patient.
+
+    Args:
+        path: CSV with the columns ``patient`` (PatientID), and by choice ``diagnosis``, ``dataset`` (DatasetNNN_NAME),
+            ``part`` (train or test).
 
     Raises:
         LymphoscopeError: ``DATA-E-TABLE`` where it cannot be used.
@@ -108,6 +120,8 @@ def read_table(path: Path) -> Mapping[str, Mapping[str, str]]:
         if row.get("dataset") and not _DATA_SET.fullmatch(row["dataset"]):
             what = f"the data set in line {number} is not named like Dataset501_NAME"
             raise LymphoscopeError("DATA-E-TABLE", what, "--table")
+        if row.get("part") and row["part"] not in PARTS:
+            raise LymphoscopeError("DATA-E-TABLE", f"the part in line {number} is not train or test", "--table")
     return found
 
 
@@ -125,5 +139,5 @@ def with_table(members: Iterable[Member], table: Mapping[str, Mapping[str, str]]
         if known.in_text(diagnosis):
             what = f"the diagnosis of case {member.case} holds what identifies the patient"
             raise LymphoscopeError("DATA-E-TABLE", what, "--table", "Write the diagnosis alone.")
-        found.append(replace(member, diagnosis=diagnosis, data_set=row.get("dataset", "")))
+        found.append(replace(member, diagnosis=diagnosis, data_set=row.get("dataset", ""), part=row.get("part", "")))
     return found

@@ -64,12 +64,25 @@ Normalise = Annotated[
 Candidates = Annotated[
     bool, typer.Option("--candidates", help="Write the regions that rules find, beside the labels, which they are not.")
 ]
+Unmarked = Annotated[
+    bool,
+    typer.Option("--unmarked", help="Take studies without a mask too: into imagesUn, of test patients into imagesTs."),
+]
+TestShare = Annotated[
+    float,
+    typer.Option(
+        "--test-share",
+        metavar="SHARE",
+        help="Keep this share of the patients for a last test (imagesTs), chosen by hash; those of --table stay.",
+    ),
+]
 PatientTable = Annotated[
     Path | None,
     typer.Option(
         "--table",
         metavar="FILE",
         show_default=False,
-        help="CSV with the columns patient (PatientID), diagnosis, and by choice dataset (DatasetNNN_NAME).",
+        help="CSV with the columns patient (PatientID), and by choice diagnosis, dataset (DatasetNNN_NAME) and "
+        "part (train or test).",
     ),
 ]

@@ -140,6 +140,8 @@ def _page(done: Sequence[Mapping[str, Any]], disputes: Sequence[Any], alike: Seq
 def _case(record: Mapping[str, Any]) -> dict[str, Any]:
     facts, name = record["facts"], record["case"]
     said = [" × ".join(map(str, facts["shape"])) + " voxels"]
+    if not facts["marked"]:
+        said.append("no mask")
     if moved := facts["registration"]:
         said.append(f"CT moved by {moved['shift_mm']:.1f} mm, {moved['angle_deg']:.1f}°")
         if bent := moved["deformation"]:

@@ -34,7 +34,8 @@ def result(outcome: BuildOutcome, manner: show.Manner) -> None:
             console.print(f"  {count} × [{style}]{code}[/] {CODES[code].means}", soft_wrap=True)
         for made in summary["data_sets"]:
             news = ", ".join(f"{made[word]} {word}" for word in ("added", "changed", "removed") if made[word])
-            words = f"{made['name']}: version {made['version']}, {made['cases']} cases ({news or 'nothing new'})"
+            test = f", {made['test']} of them for a last test" if made["test"] else ""
+            words = f"{made['name']}: version {made['version']}, {made['cases']} cases{test} ({news or 'nothing new'})"
             console.print(escape(words), soft_wrap=True)
     console.print(escape(str(outcome.work / PAGE)), soft_wrap=True)
 

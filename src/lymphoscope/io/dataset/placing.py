@@ -18,15 +18,17 @@ class ReadyCase:
     Attributes:
         id: Letters, digits, ``. _ -``.
         images: File by role.
-        labels: File of its mask, whole numbers that the data set names; None for a case kept for a last test.
+        labels: File of its mask, whole numbers that the data set names; None where nobody drew one.
         patient: Whose it is.
-        further: Other files that are no labels, by the folder they go to; ``Tr`` or ``Ts`` is added to its name.
+        part: ``Tr`` to train on, ``Ts`` kept for a last test, ``Un`` to train on without a mask.
+        further: Other files that are no labels, by the folder they go to, to whose name the part is added.
     """
 
     id: str
     images: Mapping[str, Path]
     labels: Path | None
     patient: str
+    part: str = "Tr"
     further: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -50,14 +52,14 @@ def place_nnunet(folder: Path, cases: Iterable[ReadyCase], about: About, more: M
         written: dict[str, NewCase] = {}
         for case in cases:
             require_id(case.id, written)
-            part = "Tr" if case.labels else "Ts"
+            part = case.part
             for number, role in enumerate(about.channels):
                 _copy(case.images[role], new / f"images{part}" / f"{case.id}_{number:04d}.nii.gz")
             if case.labels:
                 _copy(case.labels, new / f"labels{part}" / f"{case.id}.nii.gz")
             for folder_name, path in case.further.items():
                 _copy(path, new / f"{folder_name}{part}" / f"{case.id}.nii.gz")
-            written[case.id.lower()] = NewCase(case.id, {}, None, case.patient, held_out=case.labels is None)
+            written[case.id.lower()] = NewCase(case.id, {}, None, case.patient, held_out=part != "Tr")
         write_facts(new, list(written.values()), about)
         with writing():
             for name, content in more.items():

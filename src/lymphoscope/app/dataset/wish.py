@@ -1,0 +1,32 @@
+"""What data set is wanted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lymphoscope.app.dataset.making import Making
+from lymphoscope.core.errors import LymphoscopeError
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is made.
+
+    Attributes:
+        making: How cases are made.
+        table: CSV that says of patients their diagnosis, the data set they go to, and whether they are for a last test.
+        test_share: Share of patients of whom the table says nothing that is kept for a last test, 0 to less than 1.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` for another share.
+    """
+
+    making: Making = field(default_factory=Making)
+    table: Path | None = None
+    test_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        if not 0 <= self.test_share < 1:
+            raise LymphoscopeError("USE-E-VALUE", "the share for a test is 0 to less than 1", "--test-share")
