@@ -93,3 +93,26 @@ def dataset_adopt(
         with prepared(settings.threads()), show.progress(manner) as progress:
             summary = adoption.adopt(tree, collection, out, choice, progress)
         terminal.adopted(summary, out, manner)
+
+
+@data_sets.command("duplicates")
+def dataset_duplicates(
+    context: typer.Context,
+    folders: of_data.DataSets,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Find examinations that lie twice, within a data set or in several, whatever their cases are called.
+
+    A copy is the same PET to the voxel. Others look alike: the same examination on another grid, scaled, rounded or
+    cropped of air. Nothing is changed.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import settings, show
+        from lymphoscope.app.dataset import duplicates, terminal
+        from lymphoscope.app.libraries import prepared
+
+        with prepared(settings.threads()), show.progress(manner) as progress:
+            found = duplicates.find_duplicates(folders, progress)
+        terminal.duplicates(found, manner)

@@ -24,6 +24,7 @@ ALIKE = 0.95
 
 _FLOOR_SUV = 0.1
 _STEPS = 100
+_BLOCK = 256
 
 
 def likeness(pet: Volume) -> NDArray[np.int16]:
@@ -47,12 +48,32 @@ def likeness(pet: Volume) -> NDArray[np.int16]:
     return np.asarray(np.rint(_STEPS * (level - level.mean()) / spread), dtype=np.int16)
 
 
+def alike_pairs(likenesses: NDArray[np.int16], least: float = ALIKE) -> list[tuple[int, int, float]]:
+    """Pairs of PETs that look like one examination, with their correlation.
+
+    Args:
+        likenesses: (n, cells). Of thousands a few hundred are compared with all at a time.
+        least: Correlation from which they do.
+    """
+    rows, found = _unit_rows(likenesses), []
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK] @ rows.T
+        for a, b in np.argwhere(block >= least):
+            if start + a < b:
+                found.append((int(start + a), int(b), float(block[a, b])))
+    return found
+
+
 def correlations(likenesses: NDArray[np.int16]) -> NDArray[np.float64]:
     """Correlation of every PET with every other, (n, n), of likenesses (n, cells); 0 for those without a body."""
+    rows = _unit_rows(likenesses)
+    return np.asarray(rows @ rows.T)
+
+
+def _unit_rows(likenesses: NDArray[np.int16]) -> NDArray[np.float64]:
     rows = likenesses.astype(np.float64)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
-    return np.asarray(rows @ rows.T)
+    return np.asarray(np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0))
 
 
 def _in_patient_order(pet: Volume) -> NDArray[np.float32]:

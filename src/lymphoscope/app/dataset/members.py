@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lymphoscope.app.dataset.parts import PARTS
 from lymphoscope.core.errors import LymphoscopeError, Message
-from lymphoscope.image.likeness import ALIKE, correlations
+from lymphoscope.image.likeness import alike_pairs
 from lymphoscope.io.deid.identifiers import Identifiers
 
 OLDEST = 90
@@ -91,9 +91,9 @@ def alike(members: Sequence[Member]) -> list[tuple[Member, Member, float]]:
     """Pairs of different patients whose PETs look like one examination, with their correlation."""
     if not members:
         return []
-    found = correlations(np.stack([member.likeness for member in members]))
-    pairs = np.argwhere(np.triu(found >= ALIKE, 1))
-    return [(members[a], members[b], float(found[a, b])) for a, b in pairs if members[a].patient != members[b].patient]
+    found = alike_pairs(np.stack([member.likeness for member in members]))
+    pairs = [(members[a], members[b], correlation) for a, b, correlation in found]
+    return [(one, other, by) for one, other, by in pairs if one.patient != other.patient]
 
 
 def read_table(path: Path) -> Mapping[str, Mapping[str, str]]:

@@ -11,6 +11,10 @@ DatasetOut = Annotated[
     Path,
     typer.Option("--out", "-o", metavar="FOLDER", help="The data set, by nnU-Net's custom named DatasetNNN_NAME."),
 ]
+DataSets = Annotated[
+    list[Path],
+    typer.Argument(metavar="DATASET…", show_default=False, help="Data sets in nnU-Net's layout, or of case folders."),
+]
 Collection = Annotated[
     str, typer.Argument(metavar="hecktor|autopet|brats", show_default=False, help="Which collection it is.")
 ]

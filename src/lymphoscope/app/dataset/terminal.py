@@ -11,6 +11,7 @@ from rich.markup import escape
 from lymphoscope.app import show
 from lymphoscope.app.batch.work import FAILED, REFUSED
 from lymphoscope.app.dataset.build import BuildOutcome
+from lymphoscope.app.dataset.duplicates import Duplicates
 from lymphoscope.app.dataset.telling import PAGE
 from lymphoscope.app.deid.work import DONE
 from lymphoscope.core.codes import CODES
@@ -38,6 +39,23 @@ def result(outcome: BuildOutcome, manner: show.Manner) -> None:
             words = f"{made['name']}: version {made['version']}, {made['cases']} cases{test} ({news or 'nothing new'})"
             console.print(escape(words), soft_wrap=True)
     console.print(escape(str(outcome.work / PAGE)), soft_wrap=True)
+
+
+def duplicates(found: Duplicates, manner: show.Manner) -> None:
+    """Show what data sets hold twice."""
+    if manner.as_json:
+        show.as_json(found.record())
+        return
+    console = show.out()
+    for pair in found.pairs:
+        ends = [f"{place.data_set}/{place.case} ({place.part})" for place in (pair.one, pair.other)]
+        words = f"{pair.kind:5}  {pair.correlation:.3f}  {ends[0]}  =  {ends[1]}"
+        console.print(escape(words), style="bold red" if pair.leaks else None, soft_wrap=True)
+    for place, why in found.left_out:
+        console.print(escape(f"left out {place.data_set}/{place.case}: {why.code} {why.what}"), soft_wrap=True)
+    leaks = sum(pair.leaks for pair in found.pairs)
+    words = f"{found.cases} cases: {len(found.pairs)} pairs of one examination"
+    console.print(f"{words}, {leaks} of them in different parts or data sets" if leaks else words, soft_wrap=True)
 
 
 def adopted(summary: Mapping[str, Any], out: Path, manner: show.Manner) -> None:
