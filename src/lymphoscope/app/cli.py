@@ -466,6 +466,7 @@ def serve(
     database: o.Database = "",
     rebuild_index: o.RebuildIndex = False,
     demo: o.Demo = False,
+    verify_audit: o.VerifyAudit = None,
     as_json: o.Json = False,
 ) -> None:
     """Serve the reading page: correct the lesions of measured cases, watch the numbers follow, sign.
@@ -475,6 +476,9 @@ def serve(
     with _verb(context):
         from lymphoscope.app.web import verb
 
+        if verify_audit is not None:
+            verb.verify_audit(verify_audit)
+            return
         door, user = verb.Door(host, port, name, database), verb.NewUser(add_user, role, user_name)
         verb.serve(cases, door, user, rebuild_index, demo)
 

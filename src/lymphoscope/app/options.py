@@ -405,6 +405,10 @@ UserName = Annotated[
 Database = Annotated[
     str, typer.Option("--database", metavar="URL", help="Another database than SQLite beside the cases.")
 ]
+VerifyAudit = Annotated[
+    Path | None,
+    typer.Option("--verify-audit", metavar="FILE", help="Verify an exported audit trail (CSV or JSON), and leave."),
+]
 RebuildIndex = Annotated[
     bool, typer.Option("--rebuild-index", help="Make the index of the cases again from their folders, and leave.")
 ]

@@ -86,7 +86,7 @@ class Running:
     def page(self, login: str | None = LOCAL, link: bool = False) -> Any:
         """A tab at the worklist, logged in, by the link if asked; without a login in the session that is."""
         if login is not None and not link:
-            cookie = {"name": COOKIE, "value": self.access._begin(login), "url": self.address}
+            cookie = {"name": COOKIE, "value": self.access._begin(login, "test"), "url": self.address}
             self._context.add_cookies([cookie])
         shown = self._context.new_page()
         shown.set_default_timeout(60_000)

@@ -30,7 +30,7 @@ def test_what_fits_the_description_and_what_does_not_is_answered_in_words(access
     app = create_app(access.index, access, frozenset({"testserver", "localhost"}))
     app.app.state.limit.most = 10**9
     schema = schemathesis.openapi.from_asgi("/api/openapi.json", app)
-    token = access._begin("dee")
+    token = access._begin("dee", "test")
     csrf, version = access.person(token).csrf, ann.begin()
     real = {"case": ann.case.rsplit("/", 1)[1], "name": "v1", "frame": "3"}
     tip, chance, seen = ann.get(version).json()["tip"], random.Random(3), set()

@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 from sqlalchemy import delete
 
+from lymphoscope.app.web.audit import Audit
 from lymphoscope.app.web.index import ROLES, Index, VersionFact, now, root
 from lymphoscope.app.web.tables import LoginSession, User
 from lymphoscope.core.errors import LymphoscopeError
@@ -23,6 +24,9 @@ from lymphoscope.core.errors import LymphoscopeError
 LASTS = timedelta(hours=10)
 LOCAL = "local"
 """Login of whoever holds the one-time link."""
+
+NOBODY, SERVER = "nobody", "server"
+"""Who did what no account did: somebody who was not let in, and whoever runs the server."""
 
 SHORTEST_PASSWORD = 12
 _LOGIN = re.compile(r"[a-z][a-z0-9._-]{0,39}")
@@ -99,7 +103,7 @@ class Access:
     """
 
     def __init__(self, index: Index, link: bool, hasher: PasswordHasher | None = None) -> None:
-        self.index = index
+        self.index, self.audit = index, Audit(index.cases)
         self._hasher = hasher or PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
         self._once = secrets.token_urlsafe(32) if link else ""
@@ -129,6 +133,7 @@ class Access:
         with self.index.session() as session:
             session.merge(User(login=login, name=name, role=role, password=self._hasher.hash(password)))
             session.commit()
+        self.audit.note("user", SERVER, account=login, as_role=role)
 
     def by_link(self, token: str) -> str:
         """Log in by the one-time link.
@@ -141,9 +146,10 @@ class Access:
         """
         self.tries.take("link")
         if not self._once or not hmac.compare_digest(token.encode(), self._once.encode()):
+            self.audit.note("log-in refused", NOBODY, way="link")
             raise LymphoscopeError("WEB-E-LOGIN", "the link was used already or is not the one shown")
         self._once = ""
-        return self._begin(LOCAL)
+        return self._begin(LOCAL, "link")
 
     def by_password(self, login: str, password: str, address: str) -> str:
         """Log in by password.
@@ -154,8 +160,9 @@ class Access:
         self.tries.take(address)
         self.tries.take(f"login {login}")
         if not self.right(login, password):
+            self.audit.note("log-in refused", NOBODY, way="password")  # what was typed may be a password
             raise LymphoscopeError("WEB-E-LOGIN", "login or password is wrong")
-        return self._begin(login)
+        return self._begin(login, "password")
 
     def right(self, login: str, password: str) -> bool:
         """Whether a password is that of a user; it takes as long for a user that does not exist."""
@@ -167,9 +174,11 @@ class Access:
         except Argon2Error:
             return False
 
-    def _begin(self, login: str) -> str:
+    def _begin(self, login: str, way: str) -> str:
         token = secrets.token_urlsafe(32)
         with self.index.session() as session:
+            user = session.get(User, login)
+            self.audit.note("log in", login, user.role if user else "", way=way)
             session.execute(delete(LoginSession).where(LoginSession.expires < now()))
             fresh = LoginSession(
                 token_sha256=_digest(token), login=login, csrf=secrets.token_urlsafe(32), expires=now() + LASTS
@@ -194,6 +203,9 @@ class Access:
     def end(self, token: str | None) -> None:
         """Log out."""
         with self.index.session() as session:
+            found = session.get(LoginSession, _digest(token or ""))
+            if found is not None:
+                self.audit.note("log out", found.login)
             session.execute(delete(LoginSession).where(LoginSession.token_sha256 == _digest(token or "")))
             session.commit()
 

@@ -128,7 +128,7 @@ class SignatureSent(Sent):
 @api.get("/me")
 def me(person: Who) -> dict[str, Any]:
     """Who is logged in."""
-    return {**vars(person), "meanings": MEANINGS, "organs": ORGANS, "frames": FRAMES}
+    return {**vars(person), "meanings": MEANINGS, "organs": ORGANS, "frames": FRAMES, "beat_s": BEAT_S}
 
 
 @api.get("/cases")
@@ -235,7 +235,7 @@ def take_lease(case: str, name: str, person: Who, desk: At, window: Window = "")
         held = desk.leases.take(case, name, window)
         if held.from_another:
             version.write({"kind": "takeover", "by": person.login}, version.tip)
-    return {"since": held.since, "until": held.until, "beat_s": BEAT_S}
+        return {"since": held.since, "until": held.until, "tip": version.tip}
 
 
 @api.delete("/cases/{case}/versions/{name}/lease")
@@ -360,6 +360,7 @@ def document(case: str, name: str, file: str, person: Who, desk: At) -> Response
         if file not in CASE_FILES or version.signature is None or file not in version.signature["documents"]:
             raise LymphoscopeError("WEB-E-NOTHERE", "there is no such document of this version")
         content = (version.folder / file).read_bytes()
+    desk.access.audit.note("export", person.login, person.role, case=case, version=name, file=file)
     headers = {"content-disposition": f'attachment; filename="{name}-{file}"'}
     return Response(
         content, media_type=_TYPES.get(file.rsplit(".", 1)[-1], "application/octet-stream"), headers=headers

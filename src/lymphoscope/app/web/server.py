@@ -21,6 +21,7 @@ from starlette.exceptions import HTTPException
 from lymphoscope.app.failure import trace_without_data
 from lymphoscope.app.web.access import Access, Limit
 from lymphoscope.app.web.api import COOKIE, FOREVER, Sent, api, desk_of
+from lymphoscope.app.web.api_audit import audits
 from lymphoscope.app.web.api_readers import readers
 from lymphoscope.app.web.desk import Desk
 from lymphoscope.app.web.guard import LOG, MOST_UPLOAD, Guard
@@ -61,6 +62,7 @@ def create_app(index: Index, access: Access, hosts: frozenset[str] = LOOPBACK, s
     app.state.desk, app.state.secure, app.state.limit = Desk(index, access), secure, Limit(900, 30.0)
     app.include_router(api)
     app.include_router(readers)
+    app.include_router(audits)
     app.include_router(uploads)
     app.state.uploads, app.state.most_upload = Uploads(index), MOST_UPLOAD
     app.add_api_route("/login", login_by_link, methods=["GET"], include_in_schema=False)

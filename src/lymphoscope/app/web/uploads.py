@@ -149,7 +149,9 @@ async def upload(request: Request, person: Who, desk: At) -> dict[str, Any]:
     """Send a study as a zip; it is the body of the request, and nothing else."""
     _require_admin(person)
     most: int = request.app.state.most_upload
-    return asdict(await request.app.state.uploads.take(request.stream(), most))
+    taken = await request.app.state.uploads.take(request.stream(), most)
+    desk.access.audit.note("upload", person.login, person.role, archive=taken.id)
+    return asdict(taken)
 
 
 @uploads.get("/uploads")

@@ -89,6 +89,27 @@ def serve(cases: Path | None, door: Door, user: NewUser, rebuild: bool, demo: bo
             server.serve(cases, door.host, door.port, door.database, names, _say)
 
 
+def verify_audit(path: Path) -> None:
+    """Say of an exported audit trail, log by log, whether every link of it holds.
+
+    Raises:
+        LymphoscopeError: ``IO-E-PATH``, ``USE-E-VALUE`` for a file that is no trail, ``READ-E-CHANGED`` where a link is
+            broken, after all logs were told.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise LymphoscopeError("IO-E-PATH", "the audit trail cannot be read") from None
+    from lymphoscope.app.web.trail import verify  # noqa: PLC0415 - as everything of the page, when it is asked for
+
+    found = verify(content)
+    for log in found:
+        part = f", from event {log.first}" if log.first else ""
+        _say(f"{log.log}: {log.events} events{part}, {log.wrong or 'every link holds'}")
+    if any(log.wrong for log in found):
+        raise LymphoscopeError("READ-E-CHANGED", "the audit trail was changed after it was written")
+
+
 def _password() -> str:
     return getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
