@@ -20,7 +20,7 @@ from lymphoscope.quant.peak import suv_peak
 from lymphoscope.quant.region import regions
 from lymphoscope.recipes.classical import METHODS
 from lymphoscope.recipes.shelf import RULES, apply
-from lymphoscope.recipes.spec import from_json, to_json, use
+from lymphoscope.recipes.spec import PET, Stage, from_json, to_json, use
 
 SPACING = (5.0, 4.0, 3.0)
 SHAPE = (26, 40, 60)
@@ -271,7 +271,8 @@ def test_votes_are_nested(drawn: dict[str, Delineation]) -> None:
 
 
 def test_a_recipe_of_several_stages_is_not_a_single_rule() -> None:
-    recipe = replace(METHODS["suv4.0"], fuse=use("fixed", at=4.0))
+    rule = use("fixed", at=4.0)
+    recipe = replace(METHODS["suv4.0"], stages=(Stage("a", PET, rule), Stage("b", PET, rule)))
     with pytest.raises(LymphoscopeError) as caught:
         apply(recipe, context())
     assert caught.value.code == "USE-E-VALUE"

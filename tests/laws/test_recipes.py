@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from lymphoscope.core.geometry import Geometry
+from lymphoscope.core.units import Unit
+from lymphoscope.core.volume import Volume
 from lymphoscope.image.lesion_phantom import LABELS, lesion_phantom
 from lymphoscope.learn.augment.compose import Augmentation
 from lymphoscope.learn.batch import Batch
@@ -31,6 +33,22 @@ from lymphoscope.recipes.planning import Fold, Plan, plan
 from lymphoscope.recipes.spec import Learn, Recipe, Stage, Use, from_json, to_json
 
 TRAINED = sorted(name for name, recipe in RECIPES.items() if recipe.learnt)
+
+
+def _stages() -> list[tuple[str, str]]:
+    """Recipe and id of everything that is trained; what several recipes share stands for all of them."""
+    found = {stage: (name, stage.id) for name in reversed(TRAINED) for stage in reversed(RECIPES[name].learnt)}
+    return sorted(found.values())
+
+
+STAGES = _stages()
+
+
+def each_stage(*without: str) -> pytest.MarkDecorator:
+    """A law of every trained stage."""
+    there = [pair for pair in STAGES if pair[0] not in without]
+    return pytest.mark.parametrize(("name", "stage_id"), there, ids=["-".join(pair) for pair in there])
+
 
 _RESNET = {"depth": 18, "widths": (8, 8, 16, 16)}
 _DENSE = {"blocks": (2, 2, 2, 2), "growth": 8, "stem": 8}
@@ -95,18 +113,29 @@ def planned(name: str) -> Plan:
     return plan(tiny(RECIPES[name]), fingerprint(), folds, lambda stage: net_facts(stage, 2))
 
 
-def stage_of(name: str, side: int = 0) -> Stage:
+def stage_of(name: str, stage_id: str, side: int = 0) -> Stage:
     """The planned stage of a recipe; where a plan chose the widths, they are narrow again."""
-    stage = planned(name).recipe.learnt[-1]
+    (stage,) = (one for one in planned(name).recipe.learnt if one.id == stage_id)
     sampler = stage.trained.sampler
     if side:
         sampler = Use(sampler.name, {**sampler.params, "size": side})
     return replace(stage, learn=replace(stage.trained, net=narrow(stage.trained.net), sampler=sampler))
 
 
+def phantom_of(stage: Stage, seed: int, shape: tuple[int, int, int] = (32, 32, 32)) -> tuple[dict[str, Volume], Volume]:
+    """A phantom, and of earlier stages maps that are nearly right."""
+    volumes, labels = lesion_phantom(seed, shape=shape)
+    rng = np.random.default_rng(seed)
+    for role in stage.reads:
+        if role not in volumes:
+            said = np.clip(0.1 + 0.8 * labels.array + rng.normal(0, 0.1, shape), 0, 1).astype(np.float32)
+            volumes[role] = Volume(said, labels.geometry, Unit.PROBABILITY)
+    return volumes, labels
+
+
 def batch_of(stage: Stage, count: int = 2) -> Batch:
     """The first batch of a training on one phantom."""
-    volumes, labels = lesion_phantom(3)
+    volumes, labels = phantom_of(stage, 3)
     images, grid = inputs(stage, volumes)
     marked = truth(labels, grid)
     case = Prepared("c", "p", images, marked, places(marked), grid, {})
@@ -132,12 +161,12 @@ def test_its_plan_is_resolved_and_goes_through_json(name: str) -> None:
     assert again.recipe == made_plan.recipe, "planned again it stays as it is"
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_a_few_steps_move_every_parameter(name: str) -> None:
+@each_stage()
+def test_a_few_steps_move_every_parameter(name: str, stage_id: str) -> None:
     torch.manual_seed(0)
-    multiple = max(net_facts(planned(name).recipe.learnt[-1], 2).multiple)
     # at stride 32 an example of 32 voxels is one value, of which a norm leaves nothing
-    stage = stage_of(name, 64 if multiple == 32 else 0)
+    wide = max(net_facts(stage_of(name, stage_id), 2).multiple) == 32
+    stage = stage_of(name, stage_id, 64 if wide else 0)
     owner = supervision(stage.trained, network_of(stage, LABELS))
     before = {key: value.detach().clone() for key, value in owner.parts.named_parameters()}
     weights = [weight for weight in owner.parts.parameters() if weight.requires_grad]
@@ -159,10 +188,10 @@ def test_a_few_steps_move_every_parameter(name: str) -> None:
     pytest.fail(f"{name}: {sorted(still)} did not move")
 
 
-@pytest.mark.parametrize("name", [name for name in TRAINED if name not in CLUSTERS])
-def test_it_learns_one_phantom(name: str) -> None:
+@each_stage(*CLUSTERS)
+def test_it_learns_one_phantom(name: str, stage_id: str) -> None:
     torch.manual_seed(0)
-    stage = stage_of(name)
+    stage = stage_of(name, stage_id)
     owner = supervision(stage.trained, network_of(stage, LABELS))
     optimizer = torch.optim.Adam(owner.parts.parameters(), lr=1e-2)
     batch = batch_of(stage, 4 if stage.trained.sampler.name == "slices" else 2)
@@ -184,7 +213,7 @@ def test_it_learns_one_phantom(name: str) -> None:
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_its_loss_falls(name: str) -> None:
     torch.manual_seed(0)
-    stage = stage_of(name)
+    stage = stage_of(name, "lesions")
     owner = supervision(stage.trained, network_of(stage, LABELS))
     optimizer = torch.optim.Adam(owner.parts.parameters(), lr=1e-2)
     batch = batch_of(stage)
@@ -209,15 +238,15 @@ def _dice(net: torch.nn.Module, batch: Batch) -> float:
     return float(2 * ((lesion == 1) & (wanted == 1)).sum() / ((lesion == 1)[known].sum() + (wanted == 1).sum()))
 
 
-@pytest.mark.parametrize("name", TRAINED)
-def test_it_predicts_on_the_inputs_own_grid_and_comes_back_from_disk(name: str, tmp_path: Path) -> None:
+@each_stage()
+def test_it_predicts_on_the_inputs_own_grid_and_comes_back_from_disk(name: str, stage_id: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
-    stage = stage_of(name)
+    stage = stage_of(name, stage_id)
     net = network_of(stage, LABELS).eval()
     save_weights(net, tmp_path / "w.safetensors")
     again = network_of(stage, LABELS).eval()
     load_weights(again, tmp_path / "w.safetensors")
-    volumes, _ = lesion_phantom(1, shape=(9, 21, 18))
+    volumes, _ = phantom_of(stage, 1, (9, 21, 18))
     members = [Member(by_torch(one), one.backbone.context, one.tells) for one in (net, again)]
     found = [predict_stage(stage, [member], volumes) for member in members]
     assert isinstance(found[0].geometry, Geometry)

@@ -35,8 +35,8 @@ def test_every_recipe_is_planned_into_examples_that_its_network_takes(name: str)
     for stage in made_plan.recipe.learnt:
         facts, sampler = net_facts(stage, 2), made("sampler", stage.trained.sampler)
         assert stage.trained.plan == AS_GIVEN
-        assert len(facts.multiple) == sampler.dims
-        for side, multiple in zip(sampler.size(), facts.multiple, strict=True):
+        assert len(facts.multiple) == sampler.view.dims
+        for side, multiple in zip(sampler.view.size, facts.multiple, strict=True):
             assert (side + 2 * facts.context) % multiple == 0
             assert side < 61 + multiple
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from lymphoscope.learn.infer import Slicewise
+from lymphoscope.learn.view import View
 from lymphoscope.nets.fcn import fcn, fcn8s, interpolation
 from lymphoscope.nets.network import Network
 
@@ -49,7 +50,7 @@ def test_any_side_is_padded_and_cropped_back() -> None:
             return net.predict(torch.from_numpy(images)).numpy()
 
     images = np.random.default_rng(0).normal(size=(1, 2, 45, 70)).astype(np.float32)
-    found = Slicewise()(predict, images, (64, 96))
+    found = Slicewise()(predict, images, View((64, 96), (1, 2)))
     padded = np.pad(images, [(0, 0), (0, 0), (9, 10), (13, 13)])
     wanted = predict(np.moveaxis(padded, 1, 0))[..., 9:-10, 13:-13]
     assert found.shape == (2, 2, 45, 70)

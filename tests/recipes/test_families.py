@@ -37,7 +37,7 @@ SKETCHES = (
                 view,
                 PET,
                 makes="map",
-                learn=Learn(UNET, sampler=use("slices", axis=axis), infer=use("slicewise", axis=axis)),
+                learn=Learn(UNET, sampler=use("slices", axis=axis), infer=use("slicewise")),
             )
             for axis, view in enumerate(("axial", "coronal", "sagittal"))
         ),
@@ -48,7 +48,7 @@ SKETCHES = (
         "evidential-fusion",
         Stage("pet", PET, makes="map", learn=EVIDENCE),
         Stage("ct", ("ct:hu",), makes="map", learn=EVIDENCE),
-        fuse=use("dempster", discount=True),
+        Stage("s", ("pet", "ct"), use("dempster", discount=True)),
     ),
     entry(
         "cascade",
@@ -70,7 +70,7 @@ SKETCHES = (
                 infer=use("each_candidate", of="found"),
             ),
         ),
-        fuse=use("accepted", at=0.5),
+        Stage("s", ("found", "judged"), use("accepted", at=0.5)),
     ),
     entry(
         "detector",

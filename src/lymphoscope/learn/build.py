@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from lymphoscope.learn.losses.objective import Objective
 from lymphoscope.learn.parts import made, settings
+from lymphoscope.learn.prepare import channels
 from lymphoscope.learn.supervision import Supervision
 from lymphoscope.nets.network import Network
 from lymphoscope.recipes.parts import PARTS
@@ -37,8 +38,8 @@ def network_of(stage: Stage, labels: Mapping[str, int]) -> Network:
         stage: What is trained.
         labels: Classes of the data set, background included.
     """
-    sampler = made("sampler", stage.trained.sampler)
-    return network(stage.trained, len(stage.reads) * sampler.thick, len(labels), sampler.dims)
+    dims = made("sampler", stage.trained.sampler).view.dims
+    return network(stage.trained, channels(stage), len(labels), dims)
 
 
 def supervision(learn: Learn, net: Network) -> Supervision:

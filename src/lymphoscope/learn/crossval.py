@@ -1,4 +1,4 @@
-"""Training of a recipe: every learnt stage in every fold, with out-of-fold maps for the stages that follow."""
+"""Training of a recipe: stage after stage in every fold, with out-of-fold maps for the stages that follow."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.io.dataset.cases import DataSet
 from lymphoscope.learn.abreast import train_abreast
-from lymphoscope.learn.fold import Part, Terms, train_fold, volumes_of
+from lymphoscope.learn.fold import Part, Terms, join_fold, train_fold, volumes_of
 from lymphoscope.learn.prepare import Prepared, inputs, places, store, truth
 from lymphoscope.learn.run import Run
 from lymphoscope.recipes.planning import Plan
-from lymphoscope.recipes.spec import Stage
+from lymphoscope.recipes.spec import Recipe, Stage
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,25 @@ def train(plan: Plan, data: DataSet, run: Run, wish: Wish, progress: Progress = 
     """
     run.keep_plan(plan)
     folds = tuple(range(len(plan.folds))) if wish.folds is None else wish.folds
-    stages = plan.recipe.learnt
-    for number, stage in enumerate(stages):
-        _prepare(plan, data, run, stage, progress)
-        # a stage that another one reads must have spoken of every case
-        needed = folds if number == len(stages) - 1 else tuple(range(len(plan.folds)))
-        _train_folds(plan, data, run, [Part(stage, fold) for fold in needed], wish, progress)
+    teaching = _teaching(plan.recipe)
+    for stage in plan.recipe.stages:
+        # what a later stage learns from must have spoken of every case
+        parts = [Part(stage, fold) for fold in (range(len(plan.folds)) if stage.id in teaching else folds)]
+        if stage.learn is None:
+            for part in parts:
+                join_fold(plan, data, run, part)
+        else:
+            _prepare(plan, data, run, stage, progress)
+            _train_folds(plan, data, run, parts, wish, progress)
+
+
+def _teaching(recipe: Recipe) -> set[str]:
+    """Stages whose maps a later one learns from, by itself or through a rule."""
+    found: set[str] = set()
+    for stage in reversed(recipe.stages):
+        if stage.learn is not None or stage.id in found:
+            found.update(stage.reads)
+    return found
 
 
 def _train_folds(plan: Plan, data: DataSet, run: Run, parts: Sequence[Part], wish: Wish, progress: Progress) -> None:

@@ -88,6 +88,6 @@ class Feed:
             torch.full(picture.shape[1:], UNMARKED) if labels is None else torch.from_numpy(labels.astype(np.int64))
         )
         rng = np.random.default_rng([self.seed, _AUGMENT, index])
-        spacing = case.grid.spacing[-self.sampler.dims :]
+        spacing = [case.grid.spacing[axis] for axis in self.sampler.view.axes]
         drawn = self.augmentation.draw(rng, tuple(picture.shape), spacing)
         return self.augmentation.apply(picture, marked[None], drawn)

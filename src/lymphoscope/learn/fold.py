@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from lymphoscope.core.progress import Progress
@@ -16,8 +17,8 @@ from lymphoscope.learn.build import network_of
 from lymphoscope.learn.checkpoint import load_weights, save_weights
 from lymphoscope.learn.fit import Budget, Machine, Task, fit
 from lymphoscope.learn.parts import made
-from lymphoscope.learn.predict import Member, predict_stage, refined
-from lymphoscope.learn.prepare import Prepared, load
+from lymphoscope.learn.predict import Member, Predicted, joined, predict_stage, refined
+from lymphoscope.learn.prepare import Prepared, channels, load
 from lymphoscope.learn.run import Run, exported, weights, write_json
 from lymphoscope.learn.torch_engine import by_torch, export
 from lymphoscope.nets.network import Network
@@ -73,7 +74,13 @@ def train_fold(plan: Plan, data: DataSet, run: Run, part: Part, terms: Terms, pr
     net = trained(plan, run, part.stage, part.fold)
     if not exported(folder).exists():
         _export(plan, part.stage, net, folder)
-    _predict_validation(plan, data, run, part, net)
+    member = Member(by_torch(net), net.backbone.context, net.tells)
+    _predict_validation(plan, data, run, part, partial(predict_stage, part.stage, [member]))
+
+
+def join_fold(plan: Plan, data: DataSet, run: Run, part: Part) -> None:
+    """Apply a rule to the maps that the networks of a fold made of the cases they have not seen."""
+    _predict_validation(plan, data, run, part, partial(joined, part.stage))
 
 
 def _task(plan: Plan, run: Run, part: Part, terms: Terms) -> Task:
@@ -96,9 +103,7 @@ def _shown(case: Prepared, fold: Fold) -> Prepared:
 def _export(plan: Plan, stage: Stage, net: Network, folder: Path) -> None:
     sampler = made("sampler", stage.trained.sampler)
     context = net.backbone.context
-    difference = export(
-        net, len(stage.reads) * sampler.thick, [n + 2 * context for n in sampler.size()], exported(folder)
-    )
+    difference = export(net, channels(stage), [n + 2 * context for n in sampler.view.size], exported(folder))
     write_json(folder / "network.json", {"context": context, "tells": net.tells, "export_differs_by": difference})
 
 
@@ -127,16 +132,17 @@ def volumes_of(
     return {**sample.volumes, **maps}, sample.labels
 
 
-def _predict_validation(plan: Plan, data: DataSet, run: Run, part: Part, net: Network) -> None:
-    last = part.stage is plan.recipe.learnt[-1]
-    member = Member(by_torch(net), net.backbone.context, net.tells)
+def _predict_validation(
+    plan: Plan, data: DataSet, run: Run, part: Part, predict: Callable[[Mapping[str, Volume]], Predicted]
+) -> None:
+    last = part.stage is plan.recipe.stages[-1]
     for case in plan.folds[part.fold].val:
         out = run.maps(part.stage.id) / f"{case}.nii.gz"
         mask = run.validation / f"{case}.nii.gz"
         if out.exists() and (mask.exists() or not last):
             continue
         volumes, _ = volumes_of(plan, data, run, data[case], part.stage)
-        predicted = predict_stage(part.stage, [member], volumes)
+        predicted = predict(volumes)
         if last:
             predicted = refined(predicted, plan.recipe.post, volumes)
         wanted = [(out, predicted.lesion), *([(mask, predicted.labels)] if last else [])]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
+from lymphoscope.learn.view import View
 
 Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """A network by any engine: images (batch, channels, *space) to probabilities (batch, classes, *space − 2 context)."""
@@ -40,7 +41,7 @@ class Sliding:
         self,
         predict: Predict,
         images: NDArray[np.float32],
-        size: Sequence[int],
+        view: View,
         context: int = 0,
         progress: Progress = silent,
     ) -> NDArray[np.float32]:
@@ -48,8 +49,8 @@ class Sliding:
 
         Args:
             predict: The network.
-            images: Channels, scaled: (channels, z, y, x).
-            size: Side of a window, without context, voxels.
+            images: Channels, scaled: (channels, z, y, x); or a slice, (channels, rows, columns).
+            view: What a window shows.
             context: Voxels that the network needs round a window.
             progress: Hears of every window.
 
@@ -57,7 +58,7 @@ class Sliding:
             Probabilities (classes, z, y, x), float32.
         """
         space = images.shape[1:]
-        side = tuple(size)
+        side = view.size
         margin = [max(0, wanted - have) for wanted, have in zip(side, space, strict=True)]
         pads = [(gap // 2 + context, gap - gap // 2 + context) for gap in margin]
         padded = np.pad(images, [(0, 0), *pads])
@@ -92,46 +93,39 @@ class Sliding:
 
 
 class Slicewise:
-    """Every slice of a volume by itself.
+    """Every slice of a volume by itself, in windows where it is larger than what the network sees.
 
     Args:
-        axis: 0 axial, 1 coronal, 2 sagittal.
-        thick: Neighbouring slices given as channels.
-        multiple: Sides are filled up to a multiple of it, pixels.
-        mirror: Axes of the slice to mirror, as in ``yx``; empty for none.
+        overlap: Of neighbouring windows, share of their side.
+        mirror: Axes of the slice to mirror, as in ``yx``: the last but one and the last; empty for none.
+        blend: ``gaussian``, or ``constant``.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` for words that mean nothing.
     """
 
-    def __init__(self, axis: int = 0, thick: int = 1, multiple: int = 32, mirror: str = "") -> None:
-        self._axis, self._thick, self._multiple = axis, thick, multiple
-        self._flips = _flips(mirror)
+    def __init__(self, overlap: float = 0.25, mirror: str = "", blend: str = "gaussian") -> None:
+        self._plane = Sliding(overlap, mirror, blend)
 
     def __call__(
         self,
         predict: Predict,
         images: NDArray[np.float32],
-        size: Sequence[int],
+        view: View,
         context: int = 0,
         progress: Progress = silent,
     ) -> NDArray[np.float32]:
         """Probabilities of a whole volume, slice by slice; arguments and result as for `Sliding`."""
-        along = np.moveaxis(images, 1 + self._axis, 0)
-        count, half = len(along), self._thick // 2
-        space = along.shape[2:]
-        gaps = [-n % self._multiple for n in space]
-        pads = [(gap // 2 + context, gap - gap // 2 + context) for gap in gaps]
-        filled = np.pad(along, [(half, half), (0, 0), *pads])
+        along = np.moveaxis(images, 1 + view.across, 0)
+        half = view.thick // 2
+        filled = np.pad(along, [(half, half), (0, 0), (0, 0), (0, 0)])
         out: list[NDArray[np.float32]] = []
-        for number in range(count):
-            progress("predicting", number, count)
-            stack = np.moveaxis(filled[number : number + self._thick], 1, 0)
-            slice_ = stack.reshape(-1, *stack.shape[2:])
-            found = [
-                np.flip(predict(np.ascontiguousarray(np.flip(slice_, axes))[None])[0], axes) for axes in self._flips
-            ]
-            cropped = tuple(slice(gap // 2, gap // 2 + n) for gap, n in zip(gaps, space, strict=True))
-            out.append(np.asarray(np.mean(found, axis=0, dtype=np.float32))[(slice(None), *cropped)])
-        progress("predicting", count, count)
-        return np.ascontiguousarray(np.moveaxis(np.stack(out, 1), 1, 1 + self._axis))
+        for number in range(len(along)):
+            progress("predicting", number, len(along))
+            stack = np.moveaxis(filled[number : number + view.thick], 1, 0)
+            out.append(self._plane(predict, stack.reshape(-1, *stack.shape[2:]), view, context))
+        progress("predicting", len(along), len(along))
+        return np.ascontiguousarray(np.moveaxis(np.stack(out, 1), 1, 1 + view.across))
 
 
 def steps(length: int, side: int, overlap: float) -> list[int]:

@@ -23,7 +23,7 @@ class Model:
 
     Attributes:
         plan: What they were trained by.
-        stages: Each stage with its networks, one a fold.
+        stages: Each stage with its networks, one a fold; none where it is a rule.
     """
 
     plan: Plan
@@ -75,7 +75,8 @@ def open_model(run: Run, folds: Sequence[int] | None = None, engine: str = "open
     if missing:
         raise LymphoscopeError("USE-E-VALUE", f"fold {missing[0]} of this run is not trained", "--folds")
     load = _by_openvino if engine == "openvino" else _by_torch
-    return Model(plan, [(stage, [load(plan, run, stage, fold) for fold in wanted]) for stage in plan.recipe.learnt])
+    members = {stage.id: [load(plan, run, stage, fold) for fold in wanted] for stage in plan.recipe.learnt}
+    return Model(plan, [(stage, members.get(stage.id, [])) for stage in plan.recipe.stages])
 
 
 def _by_openvino(plan: Plan, run: Run, stage: Stage, fold: int) -> Member:

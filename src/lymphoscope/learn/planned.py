@@ -13,6 +13,7 @@ from lymphoscope.learn.build import network
 from lymphoscope.learn.fingerprinting import fingerprint
 from lymphoscope.learn.folds import NNUNET_SEED, folds, withheld
 from lymphoscope.learn.parts import made
+from lymphoscope.learn.prepare import channels
 from lymphoscope.recipes.planning import NetFacts, Plan, plan
 from lymphoscope.recipes.spec import Recipe, Stage
 
@@ -73,7 +74,7 @@ def net_facts(stage: Stage, classes: int) -> NetFacts:
         stage: A learnt one.
         classes: Classes of its output, background included.
     """
-    sampler = made("sampler", stage.trained.sampler)
+    dims = made("sampler", stage.trained.sampler).view.dims
     with torch.device("meta"):
-        backbone = network(stage.trained, len(stage.reads) * sampler.thick, classes, sampler.dims).backbone
+        backbone = network(stage.trained, channels(stage), classes, dims).backbone
     return NetFacts(backbone.multiple, backbone.context)

@@ -18,7 +18,7 @@ from lymphoscope.learn.infer import Predict
 from lymphoscope.learn.parts import made
 from lymphoscope.learn.prepare import inputs
 from lymphoscope.recipes.shelf import RULES
-from lymphoscope.recipes.spec import Learn, Stage, Use
+from lymphoscope.recipes.spec import Stage, Use
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +88,8 @@ def predict_stage(
     """
     images, grid = inputs(stage, volumes)
     learn = stage.trained
-    infer, size = made("infer", learn.infer), window_size(learn)
-    found = [infer(member.predict, images, size, member.context, progress) for member in members]
+    infer, view = made("infer", learn.infer), made("sampler", learn.sampler).view
+    found = [infer(member.predict, images, view, member.context, progress) for member in members]
     mean = found[0] if len(found) == 1 else np.asarray(np.mean(found, axis=0, dtype=np.float32))
     tells = members[0].tells
     classes = len(mean) - len(tells)
@@ -97,13 +97,27 @@ def predict_stage(
     return on_grid(Predicted(mean[:classes], grid, further), volumes[stage.reads[0]].geometry)
 
 
+def joined(stage: Stage, volumes: Mapping[str, Volume]) -> Predicted:
+    """What a rule makes of the maps of earlier stages: lesion or background, on the grid of the first.
+
+    Args:
+        stage: One with a rule.
+        volumes: Maps by what the stage reads.
+    """
+    assert stage.rule is not None
+    grid = volumes[stage.reads[0]].geometry
+    maps = np.stack([resample(volumes[role], grid).array for role in stage.reads])
+    lesion = RULES[stage.rule.name].load()(maps, **stage.rule.params)
+    return Predicted(np.stack([1.0 - lesion, lesion]), grid)
+
+
 def predict_all(
     stages: Sequence[tuple[Stage, Sequence[Member]]], volumes: Mapping[str, Volume], progress: Progress = silent
 ) -> Predicted:
-    """Probabilities of the last stage; earlier ones are made and read on the way."""
+    """Probabilities of the last stage; earlier ones are made and read on the way. A rule has no members."""
     known = dict(volumes)
     for stage, members in stages:
-        predicted = predict_stage(stage, members, known, progress)
+        predicted = predict_stage(stage, members, known, progress) if members else joined(stage, known)
         known[stage.id] = predicted.lesion
     return predicted
 
@@ -143,9 +157,3 @@ def on_grid(predicted: Predicted, wanted: Geometry) -> Predicted:
     lesion = np.stack([brought(part) for part in predicted.probabilities[1:]])
     probabilities = np.concatenate([1.0 - lesion.sum(axis=0, keepdims=True), lesion])
     return Predicted(probabilities, wanted, {name: brought(part) for name, part in predicted.further.items()})
-
-
-def window_size(learn: Learn) -> tuple[int, ...]:
-    """Side of the windows of a stage: the examples it was trained on."""
-    size: tuple[int, ...] = made("sampler", learn.sampler).size()
-    return size

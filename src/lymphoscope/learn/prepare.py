@@ -31,7 +31,7 @@ class Prepared:
     Attributes:
         id: Case.
         patient: Whose it is.
-        images: Channels in the order the stage reads them, scaled: (channels, z, y, x), float32; read-only.
+        images: Channels of what the stage reads, in its order, scaled: (channels, z, y, x), float32; read-only.
         labels: 0 background, 1 … classes, `UNMARKED` where unknown: (z, y, x), int8; None without a mask.
         lesions: Voxels of each lesion, or a sample of them: one (n, 3) array of (z, y, x) a lesion.
         grid: Where the stage works.
@@ -71,8 +71,16 @@ def inputs(stage: Stage, volumes: Mapping[str, Volume]) -> tuple[NDArray[np.floa
     learn = stage.trained
     grid = made("grid", learn.grid)(volumes[stage.reads[0]].geometry)
     scale = made("scale", learn.scale)
-    channels = [scale(role, _on(volumes[role], grid).astype(np.float32)) for role in stage.reads]
-    return np.ascontiguousarray(np.stack(channels), dtype=np.float32), grid
+    scaled = [scale(role, _on(volumes[role], grid).astype(np.float32)) for role in stage.reads]
+    # a scale may make several channels of an image
+    return np.ascontiguousarray(np.concatenate([one.reshape(-1, *grid.shape) for one in scaled]), np.float32), grid
+
+
+def channels(stage: Stage) -> int:
+    """Channels that the network of a stage sees: those its scale makes of each input, for each slice seen at once."""
+    scale, voxel = made("scale", stage.trained.scale), np.zeros((1, 1, 1), np.float32)
+    thick: int = made("sampler", stage.trained.sampler).view.thick
+    return thick * sum(int(scale(role, voxel).size) for role in stage.reads)
 
 
 def truth(labels: Volume, grid: Geometry) -> NDArray[np.int8]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from lymphoscope.io.dataset.cases import UNMARKED
 from lymphoscope.learn.prepare import Prepared
+from lymphoscope.learn.view import View
 
 Cut = tuple[NDArray[np.float32], NDArray[np.int8] | None]
 """Images (channels, *space) and labels (*space) of an example."""
@@ -19,15 +20,10 @@ class Sampler(Protocol):
     """Cuts examples from cases.
 
     Attributes:
-        dims: 2 or 3: how many axes an example has.
-        thick: Slices that become channels; 1 where there are none.
+        view: What of a case an example shows.
     """
 
-    dims: int
-    thick: int
-
-    def size(self) -> tuple[int, ...]:
-        """Side of an example along each of its axes, without context, voxels."""
+    view: View
 
     def cut(self, case: Prepared, rng: np.random.Generator, context: int) -> Cut:
         """Draw an example from a case, `context` voxels larger on each side."""
@@ -42,16 +38,9 @@ class Patches:
             lesion is seen as often as a large one.
     """
 
-    dims = 3
-    thick = 1
-
     def __init__(self, size: int | Sequence[int] = 96, positive: float = 0.5) -> None:
-        self._size = _sides(size, 3)
+        self.view = View(_sides(size, 3))
         self._positive = positive
-
-    def size(self) -> tuple[int, ...]:
-        """Side along (z, y, x), voxels."""
-        return self._size
 
     def cut(self, case: Prepared, rng: np.random.Generator, context: int) -> Cut:
         """A box of a case. Where the case is smaller, it is drawn where the case lies in the box.
@@ -67,9 +56,9 @@ class Patches:
         centre = _lesion_voxel(case, rng) if rng.random() < self._positive else None
         start = [
             _start(length, side, None if centre is None else int(centre[axis]), rng)
-            for axis, (length, side) in enumerate(zip(case.shape, self._size, strict=True))
+            for axis, (length, side) in enumerate(zip(case.shape, self.view.size, strict=True))
         ]
-        where = [(begin - context, begin + side + context) for begin, side in zip(start, self._size, strict=True)]
+        where = [(begin - context, begin + side + context) for begin, side in zip(start, self.view.size, strict=True)]
         return box(case.images, where, 0.0), None if case.labels is None else box(case.labels, where, UNMARKED)
 
 
@@ -83,15 +72,9 @@ class Slices:
         thick: Neighbouring slices given as channels, an odd number; 1 for none.
     """
 
-    dims = 2
-
     def __init__(self, axis: int = 0, size: int | Sequence[int] = 192, positive: float = 0.5, thick: int = 1) -> None:
-        self._axis, self._positive, self.thick = axis, positive, thick
-        self._size = _sides(size, 2)
-
-    def size(self) -> tuple[int, ...]:
-        """Side along the two axes of the slice, pixels."""
-        return self._size
+        self.view = View(_sides(size, 2), tuple(other for other in range(3) if other != axis), thick)
+        self._positive = positive
 
     def cut(self, case: Prepared, rng: np.random.Generator, context: int) -> Cut:
         """A slice of a case.
@@ -106,20 +89,20 @@ class Slices:
         """
         voxel = _lesion_voxel(case, rng) if rng.random() < self._positive else None
         where: list[tuple[int, int]] = []
-        sides = iter(self._size)
+        sides, across, half = iter(self.view.size), self.view.across, self.view.thick // 2
         for axis, length in enumerate(case.shape):
-            if axis == self._axis:
+            if axis == across:
                 slice_ = int(rng.integers(length)) if voxel is None else int(voxel[axis])
-                where.append((slice_ - self.thick // 2, slice_ + self.thick // 2 + 1))
+                where.append((slice_ - half, slice_ + half + 1))
             else:
                 side = next(sides)
                 begin = _start(length, side, None if voxel is None else int(voxel[axis]), rng)
                 where.append((begin - context, begin + side + context))
-        images = np.moveaxis(box(case.images, where, 0.0), 1 + self._axis, 1)
+        images = np.moveaxis(box(case.images, where, 0.0), 1 + across, 1)
         images = images.reshape(-1, *images.shape[2:])
         if case.labels is None:
             return np.ascontiguousarray(images), None
-        labels = np.moveaxis(box(case.labels, where, UNMARKED), self._axis, 0)[self.thick // 2]
+        labels = np.moveaxis(box(case.labels, where, UNMARKED), across, 0)[half]
         return np.ascontiguousarray(images), np.ascontiguousarray(labels)
 
 

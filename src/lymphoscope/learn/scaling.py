@@ -8,7 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Scale = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
-"""Role of the input (``pet:suv``, ``ct:hu``, or the id of a stage) and its values (z, y, x) to scaled values."""
+"""Role of the input (``pet:suv``, ``ct:hu``, or the id of a stage) and its values (z, y, x) to scaled values, or to
+several of them as channels (channels, z, y, x)."""
+
+Window = tuple[float, float]
+"""What becomes 0 and what becomes 1."""
 
 
 def modality(role: str) -> str:
@@ -17,19 +21,20 @@ def modality(role: str) -> str:
     return kind if kind in ("pet", "ct") and ":" in role else "stage"
 
 
-def windows(suv: tuple[float, float] = (0.0, 30.0), hu: tuple[float, float] = (-150.0, 250.0)) -> Scale:
+def windows(suv: Window | tuple[Window, ...] = (0.0, 30.0), hu: Window | tuple[Window, ...] = (-150.0, 250.0)) -> Scale:
     """Clip each image to its window and bring that to 0 … 1; maps of earlier stages stay as they are.
 
     Args:
-        suv: SUV of 0 and of 1.
-        hu: HU of 0 and of 1.
+        suv: SUV of 0 and of 1; several pairs make as many channels.
+        hu: HU of 0 and of 1, likewise.
     """
-    window = {"pet": suv, "ct": hu}
+    limits = {"pet": np.asarray(suv, np.float32), "ct": np.asarray(hu, np.float32)}
 
     def scale(role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if modality(role) == "stage":
             return values
-        low, high = window[modality(role)]
+        # of one window two numbers, of several two columns, which the image is set against
+        low, high = np.moveaxis(limits[modality(role)], -1, 0)[..., None, None, None]
         return np.asarray((np.clip(values, low, high) - low) / (high - low), np.float32)
 
     return scale

@@ -8,6 +8,7 @@ from typing import Any
 
 from lymphoscope.recipes.baselines import BASELINES
 from lymphoscope.recipes.classical import METHODS
+from lymphoscope.recipes.ensembles import ENSEMBLES
 from lymphoscope.recipes.evidential import EVIDENTIAL
 from lymphoscope.recipes.few_labels import FEW_LABELS
 from lymphoscope.recipes.own import OWN
@@ -50,6 +51,7 @@ FAMILIES = (
     Family("rules", "Delineation by thresholds, votes and gradients; nothing is trained", METHODS),
     Family("baselines", "Networks that every other method is compared with", BASELINES),
     Family("evidential", "Networks that say how much they know, and sources combined by Dempster's rule", EVIDENTIAL),
+    Family("ensembles", "Several networks, whose maps are joined", ENSEMBLES),
     Family("few labels", "Networks that learn from cases without masks too", FEW_LABELS),
     Family("own", "Networks of ours, made to learn fast on a processor", OWN),
 )
@@ -108,8 +110,7 @@ def _parts(recipe: Recipe) -> Iterator[tuple[str, str, Use]]:
             yield stage.id, "rule", stage.rule
         if stage.learn is not None:
             yield from ((stage.id, word, use) for word, use in uses(stage.learn))
-    for word, steps in (("fuse", (recipe.fuse,) if recipe.fuse else ()), ("post", recipe.post)):
-        yield from (("", word, use) for use in steps)
+    yield from (("", "post", use) for use in recipe.post)
 
 
 def _part(word: str, use: Use) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from lymphoscope.recipes.spec import Recipe, Use
 
 RULES = Shelf("rule")
 """Rules by name. Facts: ``params`` (settings and what they mean), ``needs``, ``role``: ``draw`` lesions, ``post`` of
-what a rule drew, or ``refine`` probabilities of a network."""
+what a rule drew, ``join`` maps of several networks, or ``refine`` probabilities of a network."""
 
 _SEEDS = ("seeds",)
 
@@ -90,6 +90,8 @@ RULES.put(
     needs=(),
     params={"ml": "smallest volume of a region that the rule itself chose, mL"},
 )
+RULES.put("soft_vote", "lymphoscope.image.vote:soft_vote", role="join", needs=(), params={})
+RULES.put("hard_vote", "lymphoscope.image.vote:hard_vote", role="join", needs=(), params={})
 RULES.put(
     "mean_field",
     "lymphoscope.image.mean_field:mean_field",
@@ -113,8 +115,8 @@ class Recipes(Mapping[str, Recipe]):
 
     Raises:
         KeyError: An id is taken twice.
-        LymphoscopeError: A recipe names something that its shelf does not have, or a setting of it; or its post is
-            not made for what it gives.
+        LymphoscopeError: A recipe names something that its shelf does not have, or a setting of it; or a rule stands
+            where it has nothing to work on.
     """
 
     def __init__(self, kind: str, *recipes: Recipe) -> None:
@@ -125,10 +127,11 @@ class Recipes(Mapping[str, Recipe]):
                 raise KeyError(f"{kind} {recipe.id!r} is in the table already")
             for use in recipe.uses:
                 check(use)
-            wanted = "refine" if recipe.learnt else "post"
+            drawn, tidied = ("join", "refine") if recipe.learnt else ("draw", "post")
+            for stage in recipe.stages:
+                _require_role(recipe, stage.rule, drawn, "among its stages")
             for use in recipe.post:
-                if RULES[use.name].facts["role"] != wanted:
-                    raise LymphoscopeError("USE-E-VALUE", f"recipe {recipe.id}: {use.name} cannot stand in its post")
+                _require_role(recipe, use, tidied, "in its post")
             for stage in recipe.learnt:
                 parts.check(stage.trained)
             self._recipes[recipe.id] = recipe
@@ -154,6 +157,11 @@ class Recipes(Mapping[str, Recipe]):
     def __len__(self) -> int:
         """Count the recipes."""
         return len(self._recipes)
+
+
+def _require_role(recipe: Recipe, rule: Use | None, role: str, where: str) -> None:
+    if rule is not None and RULES[rule.name].facts["role"] != role:
+        raise LymphoscopeError("USE-E-VALUE", f"recipe {recipe.id}: {rule.name} cannot stand {where}")
 
 
 def check(use: Use) -> None:
@@ -183,7 +191,7 @@ def apply(recipe: Recipe, context: Any) -> Any:
             ``SEG-E-REFERENCE`` without the reference organ it needs.
     """
     rule = recipe.stages[0].rule
-    if len(recipe.stages) != 1 or recipe.fuse is not None or rule is None:
+    if len(recipe.stages) != 1 or rule is None:
         raise LymphoscopeError("USE-E-VALUE", f"{recipe.id} is not a single rule")
     drawn = RULES[rule.name].load()(context, **rule.params)
     for step in recipe.post:

@@ -188,7 +188,7 @@ class Recipe:
     Attributes:
         id: Method id, as printed beside every number it makes.
         title: What it is, in a few words.
-        stages: What is done, in order; the last stage, or `fuse` over all of them, gives the result.
+        stages: What is done, in order; the last gives the result.
         paper: Where it comes from.
         status: One of `STATUSES`.
         threshold: The criterion of a rule in words.
@@ -196,7 +196,6 @@ class Recipe:
         differs: How this differs from the paper, or what in it is ours; empty only where nothing does.
         licence: Licence of what was taken over from others; empty where nothing was.
         needs: What it cannot do without: ``seeds`` (lesion regions to start from), ``reference:liver`` or the like.
-        fuse: How several stages become one result.
         post: What is done to the result.
     """
 
@@ -210,7 +209,6 @@ class Recipe:
     differs: str = ""
     licence: str = ""
     needs: tuple[str, ...] = ()
-    fuse: Use | None = None
     post: tuple[Use, ...] = ()
 
     def __post_init__(self) -> None:
@@ -236,9 +234,9 @@ class Recipe:
 
     @property
     def uses(self) -> tuple[Use, ...]:
-        """Every rule it takes from the shelf, in order: of stages, fuse, post."""
+        """Every rule it takes from the shelf, in order: of stages, then post."""
         rules = (stage.rule for stage in self.stages if stage.rule)
-        return (*rules, *([self.fuse] if self.fuse else []), *self.post)
+        return (*rules, *self.post)
 
     @property
     def learnt(self) -> tuple[Stage, ...]:
@@ -261,8 +259,6 @@ def from_record(record: Mapping[str, Any]) -> Recipe:
     given = dict(record)
     if "stages" in given:
         given["stages"] = tuple(_stage(stage) for stage in _list(given["stages"], "stages"))
-    if given.get("fuse") is not None:
-        given["fuse"] = _use(given["fuse"])
     if "post" in given:
         given["post"] = tuple(_use(step) for step in _list(given["post"], "post"))
     if "needs" in given:

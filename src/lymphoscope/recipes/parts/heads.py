@@ -14,6 +14,7 @@ HEADS.put(
         "kernel": "side of the convolution, odd; 1 unless said",
     },
 )
+HEADS.put("weighted_mean", "lymphoscope.nets.flat:weighted_mean", params={})
 HEADS.put(
     "fcn",
     "lymphoscope.nets.fcn:fcn",

@@ -68,6 +68,17 @@ NETS.put(
     inner={"net": "net"},
 )
 NETS.put(
+    "flat",
+    "lymphoscope.nets.flat:flat",
+    params={
+        "widths": "channels of each convolution, all at full resolution; none for the input as it is",
+        "kernels": "kernel of each, a number or (z, y, x); one number for all",
+        "blocks": "residual blocks of two 3-wide convolutions behind them",
+        "bias": "whether convolutions have a bias",
+        **_STYLE,
+    },
+)
+NETS.put(
     "vnet",
     "lymphoscope.nets.vnet:vnet",
     params={

@@ -39,7 +39,10 @@ SAMPLERS.put(
 SCALES.put(
     "windows",
     "lymphoscope.learn.scaling:windows",
-    params={"suv": "SUV of 0 and of 1", "hu": "HU of 0 and of 1"},
+    params={
+        "suv": "SUV of 0 and of 1; several pairs make as many channels",
+        "hu": "HU of 0 and of 1, likewise",
+    },
 )
 SCALES.put(
     "compressed",
@@ -88,7 +91,15 @@ INFERENCES.put(
         "blend": "gaussian or constant",
     },
 )
-INFERENCES.put("slicewise", "lymphoscope.learn.infer:Slicewise", params={"mirror": "axes to mirror; empty for none"})
+INFERENCES.put(
+    "slicewise",
+    "lymphoscope.learn.infer:Slicewise",
+    params={
+        "overlap": "of neighbouring windows of a slice, share of their side",
+        "mirror": "axes of the slice to mirror, y the first of them and x the second; empty for none",
+        "blend": "gaussian or constant",
+    },
+)
 
 PLANS.put("fit_data", "lymphoscope.recipes.planning:fit_data", params={})
 PLANS.put("nnunet", "lymphoscope.recipes.nnunet_plan:nnunet", params={"memory_gb": "device memory planned for"})

@@ -1,0 +1,31 @@
+"""How much of an image a network sees at once, and along which of its axes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class View:
+    """What an example of training and a window of prediction have in common; samplers say it.
+
+    Attributes:
+        size: Side along each axis that is seen, without context, voxels.
+        axes: Axes of the image that are seen: all of (z, y, x) for boxes, two for slices.
+        thick: Neighbouring slices seen as channels; 1 for none.
+    """
+
+    size: tuple[int, ...]
+    axes: tuple[int, ...] = (0, 1, 2)
+    thick: int = 1
+
+    @property
+    def dims(self) -> int:
+        """2 for slices, 3 for boxes."""
+        return len(self.axes)
+
+    @property
+    def across(self) -> int:
+        """The axis along which slices follow each other."""
+        (axis,) = {0, 1, 2} - set(self.axes)
+        return axis
