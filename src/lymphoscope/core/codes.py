@@ -262,6 +262,7 @@ _CODES = {
     "READ-E-REGION": Code("a region that is not there", fix="Nothing was changed. Load the version again."),
     "READ-E-BELOW": Code("a correction that would take nothing", fix="Nothing was changed."),
     "READ-E-STALE": Code("somebody changed the version in the meantime", fix="Nothing was changed. Load it again."),
+    "RESP-E-INCOMPATIBLE": Code("two scans whose numbers do not compare", "No difference is printed."),
     "READ-E-HELD": Code("another window writes this version", fix="Go on there, or close it."),
     "READ-E-VERSION": Code("a version that is not there", fix="Load the case again."),
     "READ-E-SIGNED": Code("a signed version never changes", fix="Reopen it as a new version, with a reason."),

@@ -368,9 +368,31 @@ def _aids(record: Record) -> Block:
     return section(
         "G",
         "Five-point scale and response: measured aid",
+        *_comparison(record),
         table("Ratios and aids", ("Quantity", "#Value", "Method", "Note"), rows),
         texts=["The five-point scale is visual: the reader's score is the result, these numbers are an aid."],
     )
+
+
+def _comparison(record: Record) -> list[Block]:
+    """Earlier scans beside this one: first what makes them comparable, then the numbers."""
+    block = record.get("comparison")
+    if not block:
+        return []
+    scans = block["scans"]
+    titles = [f"{scan['title']} ({scan['of']})" for scan in scans]
+    checks = [[*("; ".join(scan["hard"] + scan["soft"]) or "comparable" for scan in scans), ""]]
+    facts = [(fact["name"], *fact["values"]) for fact in block["facts"]]
+    rows = []
+    for place, row in enumerate(scans[0]["rows"]):
+        said = [scan["rows"][place]["shown"] for scan in scans]
+        changes = [f"{s['delta']} ({s['delta_percent']})" if s["delta"] != shown.NONE else shown.NONE for s in said]
+        rows.append((row["name"], *(s["before"] for s in said), row["shown"]["now"], *changes))
+    numbers = ("Quantity", *(f"#{t}" for t in titles), "#This", *(f"#Δ {scan['title']}" for scan in scans))
+    return [
+        table("Comparability", ("Fact", *titles, "This"), [*facts, ("Check", *checks[0])]),
+        table("Earlier scans", numbers, rows),
+    ]
 
 
 def messages(record: Record) -> Block:

@@ -51,7 +51,7 @@ def view(
         "statement": "" if refused else _statement(record),
         "glance": [] if refused else _glance(record),
         "figure": figure(pictures.mip) if pictures.mip else None,
-        "comparison": "No earlier study supplied.",
+        "comparison": (record.get("comparison") or {}).get("line") or "No earlier study supplied.",
         "signature": record["reading"].get("signature") or "Not signed.",
         "sections": refused_sections(record) if refused else measured_sections(record, pictures),
         "footer": _footer(record, report_sha256),

@@ -142,6 +142,8 @@ def test_two_readers_meet_only_when_both_have_signed(ann: Any, ben: Any, browser
     names = [path.rsplit("/", 1)[1] for path in (one, two)]
     found = judge.get(f"{judge.case}/compare", params={"a": names[0], "b": names[1]}).json()
     assert (found["a_ml"], round(found["difference_percent"], 9), found["dice"]) == (0.0, -200.0, 0.0)
+    assert found["found"] == {"both": 0, "only_a": 0, "only_b": len(found["lesions"]), "f1": 0.0}
+    assert np.isclose(sum(row["b_ml"] for row in found["lesions"]), found["b_ml"])
     assert found["adjudicate"] is (found["b_ml"] >= 10.0)
     (row,) = judge.get("/api/cases").json()
     assert row["status"] == ("adjudicate" if found["adjudicate"] else "agreed")

@@ -158,6 +158,12 @@ def test_the_scan_before_is_found_by_whose_it_is(ann: Any, access: Access, cases
     assert told["of"] == "as measured, not read"
     assert told["differs"] == []
     assert ann.get(f"/api/cases/{rows['later']}").json()["previous"] == told["id"]
+    ann.case = f"/api/cases/{rows['later']}"
+    version = ann.begin()
+    ann.sign(version)
+    (scan,) = ann.get(f"{version}/files/report.json").json()["comparison"]["scans"]
+    assert (scan["title"], scan["of"], scan["hard"]) == (f"Previous {told['scanned'][:10]}", told["of"], [])
+    assert scan["rows"][0]["delta"] == 0.0, "the same scan twice"
     assert code(ann.get(f"/api/cases/{told['id']}/previous")) == (404, "WEB-E-NOTHERE")
     with_patient(other, "78")
     access.index.rebuild()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,18 @@ import numpy as np
 from lymphoscope.app.reading.case import Version
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.reading import Reading, Voxels
-from lymphoscope.evaluate.agreement import BlandAltman, Difference, Icc, bland_altman, concordance, correlation, icc
+from lymphoscope.evaluate.agreement import (
+    BlandAltman,
+    Difference,
+    Icc,
+    bland_altman,
+    concordance,
+    correlation,
+    icc,
+    mean_absolute_percentage_error,
+)
+from lymphoscope.evaluate.readers import Finding, compare_readers
+from lymphoscope.image.crop import Crop
 
 WITHIN_PERCENT, WITHIN_ML = 10.0, 10.0
 """Limits of agreement of the benchmark: 10 % or 10 mL."""
@@ -27,8 +38,10 @@ class Agreement:
         bias_ml: Mean difference, first minus second, mL, with limits of agreement.
         ratio: The same of logarithms, as a ratio.
         icc: Intraclass correlation (2,1) with its 95 % interval.
+        icc_fixed: The same for these very readers, (3,1).
         ccc: Lin's concordance.
         spearman: Rank correlation.
+        mape: Mean absolute difference in percent of the second reader's.
     """
 
     n: int
@@ -36,8 +49,10 @@ class Agreement:
     bias_ml: BlandAltman | None
     ratio: BlandAltman | None
     icc: Icc | None
+    icc_fixed: Icc | None
     ccc: float | None
     spearman: float | None
+    mape: float | None
 
 
 def agreement_figures(pairs: Sequence[tuple[str, float, float]]) -> Agreement:
@@ -53,8 +68,10 @@ def agreement_figures(pairs: Sequence[tuple[str, float, float]]) -> Agreement:
         bias_ml=bland_altman(a, b),
         ratio=bland_altman(a, b, Difference.LOG),
         icc=icc(np.column_stack((a, b))) if len(pairs) > 1 else None,
+        icc_fixed=icc(np.column_stack((a, b)), "3,1") if len(pairs) > 1 else None,
         ccc=concordance(a, b),
         spearman=correlation(a, b, rank=True),
+        mape=mean_absolute_percentage_error(a, b),
     )
 
 
@@ -67,7 +84,8 @@ def compare(one: Version, two: Version) -> dict[str, Any]:
 
     Returns:
         Volumes, their difference in mL and in percent of their mean, Dice, the volume that only one counts, and
-        whether the case needs an adjudicator: where they differ by 10 % and by 10 mL.
+        whether the case needs an adjudicator: where they differ by 10 % and by 10 mL. Lesion by lesion: see
+        `lesion_wise`.
 
     Raises:
         LymphoscopeError: ``READ-E-SIGN`` while one of them is a draft.
@@ -92,6 +110,46 @@ def compare(one: Version, two: Version) -> dict[str, Any]:
         "only_a_ml": (a.size - both) * voxel_ml,
         "only_b_ml": (b.size - both) * voxel_ml,
         "adjudicate": needs_adjudicator(a.size * voxel_ml, b.size * voxel_ml),
+        **lesion_wise(one, two),
+    }
+
+
+def lesion_wise(one: Version, two: Version) -> dict[str, Any]:
+    """Compare two versions lesion by lesion; a lesion is a connected part of what either counts.
+
+    Args:
+        one: A reader's version.
+        two: Another's.
+
+    Returns:
+        ``lesions``, the largest first: volumes, Dice, whether the readers disagree on it, and its middle in LPS mm;
+        ``found``: how many both, only the first and only the second counts, and F1; ``lesion_agreement``: the figures
+        of `agreement_figures` over the volumes of the lesions that both count.
+    """
+    grid, connectivity = one.case.kept.study.pet.geometry, one.case.scene.connectivity
+    a, b = _counted(one.now), _counted(two.now)
+    found: tuple[Finding, ...] = ()
+    corner = np.zeros(3)
+    if a.size or b.size:
+        crop = Crop.around(np.union1d(a, b), grid.shape, 1)
+        corner = np.array([part.start for part in crop.box])
+        found = compare_readers((crop.mask(a), crop.mask(b)), connectivity)
+    volumes = [(f.voxels[0] * grid.voxel_ml, f.voxels[1] * grid.voxel_ml) for f in found]
+    rows = [
+        {
+            "a_ml": v[0], "b_ml": v[1], "dice": f.dice, "disputed": f.disputed,
+            "lps": grid.to_lps(np.array(f.centre) + corner).tolist(),
+        }
+        for f, v in zip(found, volumes, strict=True)
+    ]  # fmt: skip
+    both = [(str(k), v[0], v[1]) for k, v in enumerate(volumes) if min(v) > 0]
+    alone = [sum(v[k] == 0 for v in volumes) for k in (1, 0)]
+    tally = {"both": len(both), "only_a": alone[0], "only_b": alone[1]}
+    f1 = 2 * len(both) / (2 * len(both) + sum(alone)) if found else None
+    return {
+        "lesions": sorted(rows, key=lambda row: -(row["a_ml"] + row["b_ml"])),
+        "found": tally | {"f1": f1},
+        "lesion_agreement": asdict(agreement_figures(both)),
     }
 
 

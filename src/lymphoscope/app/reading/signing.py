@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from lymphoscope import __version__
 from lymphoscope.app.again import Kept
 from lymphoscope.app.objects import dicom_objects_again
 from lymphoscope.app.reading.case import Version, now
+from lymphoscope.app.reading.comparison import Earlier, comparison
 from lymphoscope.app.reading.numbers import draft_of, record_of, report_of
 from lymphoscope.core.errors import LymphoscopeError, Message
 from lymphoscope.core.measure import Report
@@ -52,13 +53,14 @@ class Signature:
     searched: bool = False
 
 
-def sign(version: Version, signature: Signature, expected: str) -> dict[str, Any]:
+def sign(version: Version, signature: Signature, expected: str, earlier: Sequence[Earlier] = ()) -> dict[str, Any]:
     """Sign a version: write its report and masks, then the signature into the log.
 
     Args:
         version: A draft.
         signature: Who signs, what was displayed.
         expected: `Version.tip` that the reader saw.
+        earlier: The patient's earlier scans, for the report's comparison.
 
     Returns:
         The signing event, with the hash of every document.
@@ -72,7 +74,8 @@ def sign(version: Version, signature: Signature, expected: str) -> dict[str, Any
     reading = confirmed(version)
     unseen = [r.number for r in reading if r.counted and not r.read]
     with writing():  # drawing and setting type use the disk as well
-        documents = _documents(version, reading, signature, when, unseen)
+        block = reading_block(version, signature, when)
+        documents = _documents(version, _report(version, reading, unseen), block, earlier)
     write_case(version.folder, documents, force=True)
     written = {
         name: hashlib.sha256(gzipped(content) if name.endswith(".gz") else content).hexdigest()
@@ -132,16 +135,22 @@ def reading_block(version: Version, signature: Signature | None = None, when: st
     }
 
 
-def _documents(
-    version: Version, reading: Reading, signature: Signature, when: str, unseen: list[int]
-) -> dict[str, bytes]:
+def _report(version: Version, reading: Reading, unseen: list[int]) -> Report:
     case = version.case
     report = report_of(case.kept, reading, case.preselected)
     if unseen:
         names = ", ".join(f"L{n:02d}" for n in unseen[:6]) + (f" and {len(unseen) - 6} more" if len(unseen) > 6 else "")
         warning = Message("READ-W-UNSEEN", f"{len(unseen)} counted lesions were never displayed: {names}")
         report = replace(report, messages=(*report.messages, warning))
-    made = record_of(case.kept, report, SOFTWARE, reading_block(version, signature, when))
+    return report
+
+
+def _documents(
+    version: Version, report: Report, reading: Mapping[str, Any], earlier: Sequence[Earlier]
+) -> dict[str, bytes]:
+    case = version.case
+    made = record_of(case.kept, report, SOFTWARE, reading)
+    made |= {"comparison": comparison(made, earlier)}
     as_json = canonical_json(made)
     digest, pictures = hashlib.sha256(as_json).hexdigest(), draw(report, made)
     documents = {

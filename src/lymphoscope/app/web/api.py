@@ -16,6 +16,7 @@ from lymphoscope.app.reading.preview import told
 from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
 from lymphoscope.app.web.access import Person
 from lymphoscope.app.web.desk import Desk
+from lymphoscope.app.web.earlier import earlier_scans
 from lymphoscope.app.web.index import VersionFact, reads
 from lymphoscope.app.web.leases import BEAT_S
 from lymphoscope.app.web.pictures import TOPS, labels_file, labels_key, thinning
@@ -343,8 +344,9 @@ def signing(case: str, name: str, sent: SignatureSent, by: Written, person: Who,
     if not printed:
         raise LymphoscopeError("READ-E-SIGN", "a signature has a printed name")
     signature = Signature(person.login, printed, sent.meaning, sent.head, _text(sent.impression), sent.searched)
+    earlier = earlier_scans(case, person, desk)
     with desk.version(case, name, person, writing=True, window=by.window) as version:
-        event = sign(version, signature, by.tip)
+        event = sign(version, signature, by.tip, earlier)
         desk.index.refresh(case)
         return {
             "signed": event["signed"],

@@ -10,8 +10,9 @@ from fastapi import APIRouter
 
 from lymphoscope.app.reading.agreement import agreement_figures, compare
 from lymphoscope.app.reading.case import ReadCase
-from lymphoscope.app.web.access import Person
+from lymphoscope.app.reading.comparison import differences
 from lymphoscope.app.web.api import At, Who
+from lymphoscope.app.web.earlier import scan_of
 from lymphoscope.app.web.index import VersionFact, reads
 from lymphoscope.core.errors import LymphoscopeError
 
@@ -46,38 +47,15 @@ def previous(case: str, person: Who, desk: At) -> dict[str, Any]:
     row = desk.index.before(case)
     if row is None:
         raise LymphoscopeError("WEB-E-NOTHERE", "no earlier scan of this patient is here")
-    versions = [VersionFact(**v) for v in json.loads(row.versions)]
-    record, of = _shown(row.id, [v for v in versions if v.signed and person.may_see(v, versions)], person, desk)
+    scan = scan_of(row, "Previous", person, desk)
+    hard, soft = differences(scan.record, desk.told(case).record)
     return {
         "id": row.id,
         "scanned": row.scanned,
-        "of": of,
-        "key_numbers": record["key_numbers"],
-        "suv": record["suv"]["shown"],
-        "threshold": record["segmentation"]["threshold"],
-        "differs": _differs(record, desk.case(case).case.kept.record),
+        "of": scan.of,
+        "key_numbers": scan.record["key_numbers"],
+        "suv": scan.record["suv"]["shown"],
+        "threshold": scan.record["segmentation"]["threshold"],
+        "differs": hard,
+        "notes": soft,
     }
-
-
-def _shown(case: str, versions: list[VersionFact], person: Person, desk: At) -> tuple[Any, str]:
-    if not versions:
-        return desk.case(case).case.kept.record, "as measured, not read"
-    name = versions[-1].name
-    with desk.version(case, name, person) as version:
-        return json.loads((version.folder / "report.json").read_bytes()), f"signed, {name}"
-
-
-def _differs(before: Any, now: Any) -> list[str]:
-    """What makes the two scans' numbers not comparable, in words."""
-    found = []
-    for what, part, name in (
-        ("method", "segmentation", "method"),
-        ("threshold", "segmentation", "threshold"),
-        ("tracer", "suv", "fdg"),
-    ):
-        if before[part].get(name) != now[part].get(name):
-            found.append(f"{what}: {before[part].get(name)} / {now[part].get(name)}")
-    uptakes = [record["suv"].get("uptake_min") for record in (before, now)]
-    if None not in uptakes and abs(uptakes[0] - uptakes[1]) > 15:
-        found.append(f"uptake time: {uptakes[0]:.0f} / {uptakes[1]:.0f} min")
-    return found

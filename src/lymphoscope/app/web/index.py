@@ -136,15 +136,19 @@ class Index:
             raise LymphoscopeError("WEB-E-NOTHERE", "there is no such case")
         return row
 
-    def before(self, case_id: str) -> CaseRow | None:
-        """The same patient's last measured scan before this one, or None."""
+    def earlier(self, case_id: str) -> list[CaseRow]:
+        """The same patient's measured scans before this one, the first first."""
         row = self.row(case_id)
         same = (CaseRow.patient == row.patient, CaseRow.scanned < row.scanned, CaseRow.study != row.study)
         readable = CaseRow.status.not_in(("refused", "damaged"))
         if not row.patient or not row.scanned:
-            return None
+            return []
         with self.session() as session:
-            return session.scalars(select(CaseRow).where(*same, readable).order_by(CaseRow.scanned.desc())).first()
+            return list(session.scalars(select(CaseRow).where(*same, readable).order_by(CaseRow.scanned)))
+
+    def before(self, case_id: str) -> CaseRow | None:
+        """The last of them, or None."""
+        return next(reversed(self.earlier(case_id)), None)
 
     def folder(self, case_id: str) -> Path:
         """The folder of a case. It comes from the index, never from a request, and lies under the cases.
