@@ -22,7 +22,7 @@ def listing(manner: show.Manner) -> None:
     if manner.as_json:
         show.as_json({"recipes": [summary(recipe) for recipe in RECIPES.values()]})
         return
-    for family in FAMILIES:
+    for family in filter(lambda family: family.recipes, FAMILIES):
         rows = [(r.id, r.title, "yes" if r.learnt else "", r.status, r.paper) for r in family.recipes.values()]
         show.out().print(show.table(_COLUMNS, rows, family.about))
 

@@ -188,7 +188,9 @@ _CODES = {
     "DATA-E-DUPLICATE": Code("two cases have one id", fix="Rename one of them."),
     "DATA-E-GRID": Code("files of a case lie on different grids", fix="Bring them to the PET's grid first."),
     "DATA-E-TABLE": Code("a table beside the data set is not usable", fix="Correct patients.csv or outcome.csv."),
-    "DATA-E-SPLIT": Code("the folds or parts cannot be used", fix="Correct splits_final.json and patients.csv, or remove them."),
+    "DATA-E-SPLIT": Code(
+        "the folds or parts cannot be used", fix="Correct splits_final.json and patients.csv, or remove them."
+    ),
     "DATA-E-LABELS": Code("labels of masks and data set disagree", fix="Correct the mask, or labels in dataset.json."),
     "DATA-E-WHOSE": Code(
         "nobody can tell whose mask it is", fix="Put it into the folder of its study, and only there."

@@ -47,6 +47,9 @@ class Family:
     recipes: Recipes
 
 
+YOURS = Recipes("recipe")
+"""What `publish` has added."""
+
 FAMILIES = (
     Family("rules", "Delineation by thresholds, votes and gradients; nothing is trained", METHODS),
     Family("baselines", "Networks that every other method is compared with", BASELINES),
@@ -54,10 +57,22 @@ FAMILIES = (
     Family("ensembles", "Several networks, whose maps are joined", ENSEMBLES),
     Family("few labels", "Networks that learn from cases without masks too", FEW_LABELS),
     Family("own", "Networks of ours, made to learn fast on a processor", OWN),
+    Family("yours", "Methods of your own", YOURS),
 )
 
 RECIPES = Recipes("recipe", *(recipe for family in FAMILIES for recipe in family.recipes.values()))
 """Every recipe; an id stands in one family only."""
+
+
+def publish(recipe: Recipe) -> None:
+    """Add a method of one's own, for as long as the process lives: then all that asks for recipes by name finds it.
+
+    Raises:
+        KeyError: Its id is taken.
+        LymphoscopeError: It names something that its shelf does not have, or a setting of it.
+    """
+    RECIPES.put(recipe)
+    YOURS.put(recipe)
 
 
 def family_of(recipe: str) -> Family:

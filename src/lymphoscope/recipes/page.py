@@ -64,7 +64,7 @@ def recipes_page() -> str:
         "",
         *_statuses(RECIPES.values()),
     ]
-    for family in FAMILIES:
+    for family in filter(lambda family: family.recipes, FAMILIES):
         lines += ["", f"## {family.about}", "", *_family(family)]
     return "\n".join(lines) + "\n"
 

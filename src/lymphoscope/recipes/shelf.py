@@ -123,18 +123,27 @@ class Recipes(Mapping[str, Recipe]):
         self.kind = kind
         self._recipes: dict[str, Recipe] = {}
         for recipe in recipes:
-            if recipe.id in self._recipes:
-                raise KeyError(f"{kind} {recipe.id!r} is in the table already")
-            for use in recipe.uses:
-                check(use)
-            drawn, tidied = ("join", "refine") if recipe.learnt else ("draw", "post")
-            for stage in recipe.stages:
-                _require_role(recipe, stage.rule, drawn, "among its stages")
-            for use in recipe.post:
-                _require_role(recipe, use, tidied, "in its post")
-            for stage in recipe.learnt:
-                parts.check(stage.trained)
-            self._recipes[recipe.id] = recipe
+            self.put(recipe)
+
+    def put(self, recipe: Recipe) -> None:
+        """Add a recipe.
+
+        Raises:
+            KeyError: The id is taken.
+            LymphoscopeError: As for the table.
+        """
+        if recipe.id in self._recipes:
+            raise KeyError(f"{self.kind} {recipe.id!r} is in the table already")
+        for use in recipe.uses:
+            check(use)
+        drawn, tidied = ("join", "refine") if recipe.learnt else ("draw", "post")
+        for stage in recipe.stages:
+            _require_role(recipe, stage.rule, drawn, "among its stages")
+        for use in recipe.post:
+            _require_role(recipe, use, tidied, "in its post")
+        for stage in recipe.learnt:
+            parts.check(stage.trained)
+        self._recipes[recipe.id] = recipe
 
     def __getitem__(self, name: str) -> Recipe:
         """Find a recipe by id.
