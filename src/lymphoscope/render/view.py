@@ -142,7 +142,8 @@ def key_rows(record: Record) -> list[dict[str, Any]]:
         elif number["shown"] == shown.NONE and number["why"]:
             beside = f"({number['why']})"
         rows.append({"name": number["name"], "value": number["shown"], "beside": beside, "under": under})
-    return rows
+    answers = record["reading"].get("answers", ())
+    return rows + [{"name": a["name"], "value": a["shown"], "beside": "(reader)", "under": []} for a in answers]
 
 
 _SETTLED = {"confirmed": "confirmed", "drawn": "drawn elsewhere"}

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+pytest.importorskip("fastapi", reason="the extra serve is not installed")
+
 from lymphoscope.app.reading.acts import apply
-from lymphoscope.app.reading.agreement import lesion_wise, needs_adjudicator
+from lymphoscope.app.reading.agreement import disputed_by, lesion_wise, needs_adjudicator
 from lymphoscope.app.reading.scene import Scene
+from lymphoscope.app.web.index import VersionFact, status_of
 from lymphoscope.core.reading import Act, Reading
 from lymphoscope.evaluate.agreement import icc
 
@@ -51,6 +54,28 @@ def test_agreement_over_lesions_is_that_of_e4(scene: Scene, reading: Reading) ->
     assert figures["mape"] == pytest.approx(100 * np.mean(np.abs(volumes[:, 0] - volumes[:, 1]) / volumes[:, 1]))
     alike = lesion_wise(version(scene, reading), version(scene, reading))
     assert (alike["found"]["f1"], [row["disputed"] for row in alike["lesions"]]) == (1.0, [False, False])
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "reasons"),
+    [
+        ((100.0, {}), (111.0, {}), ["TMTV"]),
+        ((100.0, {}), (109.0, {}), []),
+        ((30.0, {}), (39.9, {}), []),
+        ((50.0, {"deauville": "3"}), (50.0, {"deauville": "4"}), ["Deauville"]),
+        ((50.0, {"deauville": "4"}), (50.0, {"deauville": "5"}), []),
+        ((50.0, {"deauville": "3"}), (50.0, {}), []),
+        ((50.0, {"new_lesion": "no", "stage": "II"}), (90.0, {"new_lesion": "yes", "stage": "III"}),
+         ["TMTV", "New lesion", "Stage"]),
+        ((50.0, {"stage": "III", "quality": "good"}), (50.0, {"stage": "IV", "quality": "poor"}), []),
+    ],
+)  # fmt: skip
+def test_what_sends_two_reads_to_an_adjudicator(one: Any, two: Any, reasons: list[str]) -> None:
+    events = [(ml, {"is": {"tmtv_ml": ml}, "answers": answers}) for ml, answers in (one, two)]
+    assert disputed_by(*events) == disputed_by(*events[::-1]) == reasons
+    facts = [VersionFact(f"v{k}", who, "read", True, "") for k, who in ((1, "ann"), (2, "ben"))]
+    signed = {f"v{k}": event for k, (_, event) in enumerate(events, start=1)}
+    assert status_of(facts, signed) == ("adjudicate" if reasons else "agreed")
 
 
 def test_two_readers_who_count_nothing_agree(scene: Scene, reading: Reading) -> None:

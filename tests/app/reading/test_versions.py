@@ -178,7 +178,8 @@ def test_an_act_sent_twice_is_done_once(case: ReadCase) -> None:
 def test_signing_locks_and_reopening_makes_a_new_version(case: ReadCase) -> None:
     version = case.new("ann")
     version.write({"kind": "seen", "by": "ann", "regions": counted(version)}, version.tip)
-    event = sign(version, signature(version, impression="Nodal disease."), version.tip)
+    answers = {"deauville": "4", "new_lesion": "", "stage": "III"}
+    event = sign(version, signature(version, impression="Nodal disease.", answers=answers), version.tip)
     folder = case.folder / "reading" / "v1"
     for name, digest in event["documents"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest
@@ -190,6 +191,9 @@ def test_signing_locks_and_reopening_makes_a_new_version(case: ReadCase) -> None
     assert event["signed"] in page
     assert MEANINGS[0] in page
     assert "Nodal disease." in page
+    assert event["answers"] == {"deauville": "4", "stage": "III"}
+    assert record["reading"]["answers"] == [{"name": "Deauville", "shown": "4"}, {"name": "Stage", "shown": "III"}]
+    assert '<dt>Deauville</dt>\n<dd><span class="value">4</span> <span class="beside">(reader)' in page
     assert code_of(lambda: do(version, "undo")) == "READ-E-SIGNED"
     assert code_of(lambda: sign(version, signature(version), version.tip)) == "READ-E-SIGNED"
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
@@ -233,6 +237,8 @@ def test_only_what_is_displayed_is_signed_and_only_by_its_reader(case: ReadCase)
         ({"head": "0" * 64}, "READ-E-STALE"),
         ({"by": "ben"}, "READ-E-SIGN"),
         ({"meaning": "whatever"}, "READ-E-SIGN"),
+        ({"answers": {"deauville": "6"}}, "READ-E-SIGN"),
+        ({"answers": {"<b>": "1"}}, "READ-E-SIGN"),
     ):
         assert code_of(lambda wrong=wrong: sign(version, signature(version, **wrong), version.tip)) == code
     assert not (case.folder / "reading" / "v1").exists()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from lymphoscope.app.reading.answers import disputes
 from lymphoscope.app.reading.case import Version
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.reading import Reading, Voxels
@@ -84,8 +85,7 @@ def compare(one: Version, two: Version) -> dict[str, Any]:
 
     Returns:
         Volumes, their difference in mL and in percent of their mean, Dice, the volume that only one counts, and
-        whether the case needs an adjudicator: where they differ by 10 % and by 10 mL. Lesion by lesion: see
-        `lesion_wise`.
+        whether the case needs an adjudicator and why. Lesion by lesion: see `lesion_wise`.
 
     Raises:
         LymphoscopeError: ``READ-E-SIGN`` while one of them is a draft.
@@ -101,6 +101,7 @@ def compare(one: Version, two: Version) -> dict[str, Any]:
     difference = (a.size - b.size) * voxel_ml
     mean = (a.size + b.size) / 2 * voxel_ml
     percent = 100.0 * difference / mean if mean else 0.0
+    reasons = disputed_by((a.size * voxel_ml, one.signature), (b.size * voxel_ml, two.signature))
     return {
         "a_ml": a.size * voxel_ml,
         "b_ml": b.size * voxel_ml,
@@ -109,7 +110,8 @@ def compare(one: Version, two: Version) -> dict[str, Any]:
         "dice": 2.0 * both / (a.size + b.size) if a.size + b.size else 1.0,
         "only_a_ml": (a.size - both) * voxel_ml,
         "only_b_ml": (b.size - both) * voxel_ml,
-        "adjudicate": needs_adjudicator(a.size * voxel_ml, b.size * voxel_ml),
+        "adjudicate": bool(reasons),
+        "reasons": reasons,
         **lesion_wise(one, two),
     }
 
@@ -151,6 +153,17 @@ def lesion_wise(one: Version, two: Version) -> dict[str, Any]:
         "found": tally | {"f1": f1},
         "lesion_agreement": asdict(agreement_figures(both)),
     }
+
+
+def disputed_by(one: tuple[float, Mapping[str, Any]], two: tuple[float, Mapping[str, Any]]) -> list[str]:
+    """What sends two reads to an adjudicator: the volume, or an answer; empty where nothing does.
+
+    Args:
+        one: TMTV, mL, and signing event of a read.
+        two: The same of the other.
+    """
+    volume = ["TMTV"] if needs_adjudicator(one[0], two[0]) else []
+    return volume + disputes(one[1].get("answers", {}), two[1].get("answers", {}))
 
 
 def needs_adjudicator(a_ml: float, b_ml: float) -> bool:

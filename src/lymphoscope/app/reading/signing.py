@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from lymphoscope import __version__
 from lymphoscope.app.again import Kept
 from lymphoscope.app.objects import dicom_objects_again
+from lymphoscope.app.reading.answers import checked, printed
 from lymphoscope.app.reading.case import Version, now
 from lymphoscope.app.reading.comparison import Earlier, comparison
 from lymphoscope.app.reading.numbers import draft_of, record_of, report_of
@@ -43,6 +44,7 @@ class Signature:
         head: Hash of the mask that was displayed.
         impression: The reader's free text, or empty.
         searched: The reader says to have searched the whole volume; wanted where nothing is counted.
+        answers: What else was answered, by the keys of `lymphoscope.app.reading.answers.QUESTIONS`.
     """
 
     by: str
@@ -51,6 +53,7 @@ class Signature:
     head: str
     impression: str = ""
     searched: bool = False
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 def sign(version: Version, signature: Signature, expected: str, earlier: Sequence[Earlier] = ()) -> dict[str, Any]:
@@ -81,7 +84,8 @@ def sign(version: Version, signature: Signature, expected: str, earlier: Sequenc
         name: hashlib.sha256(gzipped(content) if name.endswith(".gz") else content).hexdigest()
         for name, content in documents.items()
     }
-    said = {"name": signature.name, "meaning": signature.meaning, "impression": signature.impression}
+    said: dict[str, Any] = {"name": signature.name, "meaning": signature.meaning, "impression": signature.impression}
+    said |= {"answers": checked(signature.answers)}
     facts = {"signed": when, "is": version.figures(version.now), "unseen": unseen, "documents": written}
     return version.write({"kind": "sign", "by": signature.by, **said, **facts}, expected)
 
@@ -95,6 +99,7 @@ def _require_signable(version: Version, signature: Signature, expected: str) -> 
         raise LymphoscopeError("READ-E-STALE", "the mask displayed is not the mask of the version")
     if signature.meaning not in MEANINGS:
         raise LymphoscopeError("READ-E-SIGN", "the meaning of the signature is not one that is known")
+    checked(signature.answers)
     if not any(r.counted for r in version.now) and not signature.searched:
         raise LymphoscopeError("READ-E-SIGN", "nothing is counted", fix="Say that you searched the whole volume.")
 
@@ -130,6 +135,7 @@ def reading_block(version: Version, signature: Signature | None = None, when: st
         "word": "SIGNED",
         "signature": line + reason,
         "impression": signature.impression,
+        "answers": printed(signature.answers),
         "head": version.now.head,
         "log": version.tip,
     }

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from lymphoscope.app.again import ct_spacing
+from lymphoscope.app.reading.answers import QUESTIONS
 from lymphoscope.app.reading.faint import faint_foci
 from lymphoscope.app.reading.history import REDO, UNDO
 from lymphoscope.app.reading.preview import told
@@ -29,6 +30,7 @@ COOKIE = "lymphoscope"
 api = APIRouter(prefix="/api")
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
 _TYPES = {"html": "text/html; charset=utf-8", "json": "application/json", "pdf": "application/pdf", "csv": "text/csv"}
+_QUESTIONS = [{"key": key, "name": q.name, "options": q.options} for key, q in QUESTIONS.items()]
 _TEXT = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f\ud800-\udfff\u202a-\u202e\u2066-\u2069]*")
 
 
@@ -124,12 +126,20 @@ class SignatureSent(Sent):
     password: str = Field("", max_length=200)
     impression: str = Field("", max_length=4000)
     searched: bool = False
+    answers: dict[str, str] = Field({}, max_length=10)
 
 
 @api.get("/me")
 def me(person: Who) -> dict[str, Any]:
     """Who is logged in."""
-    return {**vars(person), "meanings": MEANINGS, "organs": ORGANS, "frames": FRAMES, "beat_s": BEAT_S}
+    return {
+        **vars(person),
+        "meanings": MEANINGS,
+        "organs": ORGANS,
+        "frames": FRAMES,
+        "beat_s": BEAT_S,
+        "questions": _QUESTIONS,
+    }
 
 
 @api.get("/cases")
@@ -343,7 +353,8 @@ def signing(case: str, name: str, sent: SignatureSent, by: Written, person: Who,
     printed = person.name if person.has_password else _text(sent.name)
     if not printed:
         raise LymphoscopeError("READ-E-SIGN", "a signature has a printed name")
-    signature = Signature(person.login, printed, sent.meaning, sent.head, _text(sent.impression), sent.searched)
+    impression = _text(sent.impression)
+    signature = Signature(person.login, printed, sent.meaning, sent.head, impression, sent.searched, sent.answers)
     earlier = earlier_scans(case, person, desk)
     with desk.version(case, name, person, writing=True, window=by.window) as version:
         event = sign(version, signature, by.tip, earlier)

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from lymphoscope.app.reading import chain
-from lymphoscope.app.reading.agreement import needs_adjudicator
+from lymphoscope.app.reading.agreement import disputed_by
 from lymphoscope.app.reading.case import READING, version_names
 from lymphoscope.app.web.migrations import migrate
 from lymphoscope.app.web.tables import About, CaseRow
@@ -198,8 +198,8 @@ def row_of(cases: Path, folder: Path) -> CaseRow:
         row.status, row.why = "damaged", error.code
         return row
     versions = [_fact(name, events) for name, events in logs.items() if events]
-    volumes = {name: float(events[-1]["is"]["tmtv_ml"]) for name, events in logs.items() if _signed(events)}
-    row.status = "refused" if refused else status_of(versions, volumes)
+    signed = {name: events[-1] for name, events in logs.items() if _signed(events)}
+    row.status = "refused" if refused else status_of(versions, signed)
     row.versions = json.dumps([vars(v) for v in versions])
     return row
 
@@ -227,12 +227,12 @@ def root(version: VersionFact, named: dict[str, VersionFact]) -> VersionFact:
     return version
 
 
-def status_of(versions: list[VersionFact], volumes: dict[str, float]) -> str:
+def status_of(versions: list[VersionFact], signed: Mapping[str, chain.Event]) -> str:
     """Status of a case in the worklist.
 
     Args:
         versions: All versions, in order.
-        volumes: TMTV of the signed ones by name, mL; they decide and are not kept.
+        signed: Signing events by version; what they hold decides and is not kept.
     """
     if not versions:
         return "ready"
@@ -243,7 +243,12 @@ def status_of(versions: list[VersionFact], volumes: dict[str, float]) -> str:
     two = reads(versions)[:2]
     if len(two) < 2:
         return "signed"
-    return "adjudicate" if needs_adjudicator(*(volumes[v.name] for v in two)) else "agreed"
+    one, other = (signed[v.name] for v in two)
+    return "adjudicate" if disputed_by((_tmtv(one), one), (_tmtv(other), other)) else "agreed"
+
+
+def _tmtv(event: chain.Event) -> float:
+    return float(event["is"]["tmtv_ml"])
 
 
 def now() -> datetime:
