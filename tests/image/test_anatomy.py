@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
-from lymphoscope.image.anatomy import Anatomy, find_anatomy
+from lymphoscope.image.anatomy import Anatomy, find_anatomy, liver_alone
 from lymphoscope.image.body_phantom import BodyOptions, body_phantom
+from lymphoscope.image.frame import deep, near
 from lymphoscope.image.phantom import Phantom
 from lymphoscope.image.priors import PLACES, expectation
 
@@ -40,6 +42,7 @@ def test_the_liver_is_the_liver(body: Phantom, found: Anatomy) -> None:
     assert found.frame is not None
     assert found.frame.liver_mean == pytest.approx(2.0, abs=0.15)
     assert 2 * (liver & true).sum() / (liver.sum() + true.sum()) > 0.85
+    assert np.array_equal(liver_alone(body.pet), liver), "the same without the other organs"
     top = body.pet.geometry.to_lps(np.argwhere(true))[:, 2].max()
     assert found.frame.dome_z == pytest.approx(top, abs=12)
     assert found.frame.midline_x == pytest.approx(0, abs=8)
@@ -101,6 +104,18 @@ def test_an_image_of_nothing_finds_nothing(array: np.ndarray) -> None:
     anatomy = find_anatomy(Volume(array, Geometry.axial(array.shape, (4.0, 4.0, 4.0)), Unit.SUV_BW))
     assert anatomy.frame is None
     assert anatomy.regions == {}
+
+
+@pytest.mark.parametrize("full", [False, True], ids=["inside", "to the edge"])
+def test_what_lies_deep_in_a_mask_or_near_it_is_that_of_the_whole_distance_map(full: bool) -> None:
+    mask = ndimage.gaussian_filter(np.random.default_rng(3).normal(size=(30, 24, 28)), 3) > 0.02
+    mask[:, :4] = full
+    mask[25:], mask[:, :, :3] = False, False
+    distance = ndimage.distance_transform_edt(mask, 5.0), ndimage.distance_transform_edt(~mask, 5.0)
+    for mm in (5.0, 10.0, 12.0, 25.0):
+        assert np.array_equal(deep(mask, 5.0, mm), distance[0] > mm)
+        assert np.array_equal(near(mask, 5.0, mm), distance[1] <= mm)
+    assert not deep(np.zeros_like(mask), 5.0, 1.0).any() and not near(np.zeros_like(mask), 5.0, 1.0).any()
 
 
 @pytest.mark.parametrize("organ", PLACES)

@@ -9,6 +9,7 @@ from scipy import ndimage as ndi
 
 from lymphoscope.core.volume import Volume
 from lymphoscope.image.coarse import GRID_MM, Bool, Coarse, Float, largest
+from lymphoscope.image.crop import bounding_box, widened
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +59,7 @@ def find_liver(work: Coarse) -> tuple[Bool | None, Frame | None]:
     volumes = np.array([_thickest(*rough, level, 2 * GRID_MM, midline / 2)[0] for level in _LIVER_LEVELS])
     for level in _LIVER_LEVELS[np.argsort(-volumes, kind="stable")][: np.count_nonzero(volumes)]:
         _, core = _thickest(smooth, work.body, float(level), GRID_MM, midline)
-        grown = ndi.distance_transform_edt(~core, GRID_MM) <= _LIVER_CORE_MM + GRID_MM
-        liver = grown & _band(smooth, work.body, float(level))
+        liver = near(core, GRID_MM, _LIVER_CORE_MM + GRID_MM) & _band(smooth, work.body, float(level))
         if core.any() and np.count_nonzero(liver) * GRID_MM**3 / 1000 >= _LIVER_ML[0]:
             return _liver_frame(work, liver)
     return None, None
@@ -69,9 +69,29 @@ def _band(smooth: Float, body: Bool, level: float) -> Bool:
     return np.asarray((smooth > 0.75 * level) & (smooth < 1.3 * level) & body)
 
 
+def deep(mask: Bool, spacing: float, mm: float) -> Bool:
+    """Voxels of a mask farther than that from any voxel outside it; computed in the box of the mask."""
+    found = np.zeros_like(mask)
+    box = bounding_box(mask)
+    if box is not None:
+        wide = widened(box, 1, mask.shape)
+        found[wide] = ndi.distance_transform_edt(mask[wide], spacing) > mm
+    return found
+
+
+def near(mask: Bool, spacing: float, mm: float) -> Bool:
+    """Voxels no farther than that from a mask; computed in the box that they can lie in."""
+    found = np.zeros_like(mask)
+    box = bounding_box(mask)
+    if box is not None:
+        wide = widened(box, int(mm / spacing) + 1, mask.shape)
+        found[wide] = ndi.distance_transform_edt(~mask[wide], spacing) <= mm
+    return found
+
+
 def _thickest(smooth: Float, body: Bool, level: float, spacing: float, midline: float) -> tuple[float, Bool]:
     """Volume in mL and voxels of the largest core of one level, right of the midline and under a lung."""
-    core = ndi.distance_transform_edt(_band(smooth, body, level), spacing) > _LIVER_CORE_MM
+    core = deep(_band(smooth, body, level), spacing, _LIVER_CORE_MM)
     labels, _ = ndi.label(core)
     best, score = np.zeros_like(core), 0.0
     for number, box in enumerate(ndi.find_objects(labels), start=1):

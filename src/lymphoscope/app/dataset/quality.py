@@ -10,7 +10,7 @@ from lymphoscope.core.errors import Notes
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.image.alignment import agreement, pet_body
-from lymphoscope.image.anatomy import find_anatomy
+from lymphoscope.image.anatomy import liver_alone
 from lymphoscope.image.components import components
 from lymphoscope.quant.reference import liver_reference
 
@@ -64,7 +64,7 @@ def quality(pet: Volume, ct: Volume, mask: LesionMask | None, notes: Notes) -> N
 
 def _liver(pet: Volume, mask: LesionMask, notes: Notes) -> float | None:
     """Mean SUV of the liver, where the rules find one."""
-    liver = find_anatomy(pet).regions.get("liver")
+    liver = liver_alone(pet)
     if liver is None:
         return None
     found = liver_reference(pet, liver, mask)
