@@ -36,7 +36,7 @@ def test_a_missing_input_is_named() -> None:
 
 
 def test_another_spacing_keeps_the_place() -> None:
-    grid = spacing((4.0, 4.0, 4.0))(GRID)
+    grid = spacing((4.0, 4.0, 4.0))(volumes()["pet:suv"])
     assert grid.spacing == pytest.approx((4, 4, 4))
     assert grid.frame == "1.2.3"
     middle = [g.to_lps((np.asarray(g.shape) - 1) / 2) for g in (grid, GRID)]
@@ -49,7 +49,7 @@ def test_unknown_voxels_stay_unknown_on_another_grid() -> None:
     labels = np.zeros(GRID.shape, np.int16)
     labels[2:6, 3:8, 3:8] = 1
     labels[:, :, 10:] = IGNORE
-    out = truth(Volume(labels, GRID, Unit.LABEL), spacing((3.0, 2.5, 2.5))(GRID))
+    out = truth(Volume(labels, GRID, Unit.LABEL), spacing((3.0, 2.5, 2.5))(volumes()["pet:suv"]))
     assert set(np.unique(out)) == {IGNORE, 0, 1}
     assert (out == 1).mean() == pytest.approx((labels == 1).mean(), rel=0.15)
     assert (out == IGNORE).mean() == pytest.approx((labels == IGNORE).mean(), rel=0.1)

@@ -6,6 +6,7 @@ import typer
 
 from lymphoscope.app import options as o
 from lymphoscope.app import training_options as t
+from lymphoscope.app.joint import options as of_runs
 from lymphoscope.app.leaving import verb as _verb
 from lymphoscope.app.prognosis import options as of_patients
 
@@ -49,6 +50,42 @@ def prognosis(
         with show.progress(manner) as progress:
             record = analysis.prognosis(cohort, out, request, progress)
         terminal.analysis(record, out, manner)
+
+
+@survival.command()
+def joint(
+    context: typer.Context,
+    runs: of_runs.RunFolders,
+    data: of_runs.TrainedOn,
+    out: of_runs.JointOut,
+    quantities: of_runs.Quantities = None,
+    columns: of_runs.QuantityColumns = "",
+    time: of_runs.CurveTime = "",
+    event: of_runs.CurveEvent = "",
+    replicates: o.Replicates = 2000,
+    seed: o.Seed = 20261,
+    force: o.Force = False,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+    as_json: o.Json = False,
+) -> None:
+    """Compare runs that draw lesions and foretell an outcome, on patients their networks have not seen.
+
+    Dice, precision, recall, AUC, accuracy, sensitivity, specificity and Youden's index with intervals, ROC curves and
+    survival by predicted group; cut-offs come from training patients.
+    """
+    with _verb(context) as manner:
+        from lymphoscope.app import show
+        from lymphoscope.app.joint import run as comparison
+        from lymphoscope.app.joint import terminal
+        from lymphoscope.app.prognosis.words import listed
+        from lymphoscope.evaluate.statistics import Resampling
+
+        how = Resampling(replicates, seed)
+        request = comparison.Request(quantities, listed(columns), time, event, how, force)
+        with show.progress(manner) as progress:
+            record = comparison.joint(runs, data, out, request, progress)
+        terminal.comparison(record, out, manner)
 
 
 @survival.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from lymphoscope.core.volume import Volume
 from lymphoscope.io.dataset.cases import DataSet, Entry
 from lymphoscope.io.dataset.opening import open_dataset
 from lymphoscope.io.nifti import write_nifti
+from lymphoscope.learn.foretelling import Told, read_told, write_told
 from lymphoscope.learn.model import open_model
 from lymphoscope.learn.predict import Predicted
 from lymphoscope.learn.run import Run
@@ -57,18 +58,35 @@ class Wanted:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What was made of a case.
+
+    Attributes:
+        images: By name; ``labels`` among them where lesions were drawn.
+        risks: What was foretold of the patient, by name.
+    """
+
+    images: Mapping[str, Volume]
+    risks: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Drawer:
-    """What draws lesions: a trained run, or a rule.
+    """What draws lesions, foretells an outcome, or both: a trained run, a stored model, or a rule.
 
     Attributes:
         about: What it is, for the record.
         reads: Images it needs, by role.
-        draw: Images to what is written, by name; ``labels`` among it.
+        draw: Images to what is written.
+        draws: Whether it draws lesions.
+        foretells: Whether it foretells an outcome.
     """
 
     about: Mapping[str, Any]
     reads: tuple[str, ...]
-    draw: Callable[[Mapping[str, Volume]], Mapping[str, Volume]]
+    draw: Callable[[Mapping[str, Volume]], Drawn]
+    draws: bool = True
+    foretells: bool = False
 
 
 def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: Progress = silent) -> dict[str, Any]:
@@ -79,7 +97,7 @@ def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: 
     Args:
         source: Folder that `train` made, name of a stored model, or id of a recipe in which nothing is trained.
         data_path: The data set.
-        out: Folder of label maps ``CASE.nii.gz``; further maps lie in folders beside them.
+        out: Folder of label maps ``CASE.nii.gz``; further maps lie in folders beside them, risks in ``risk.csv``.
         wanted: What is written.
         progress: Hears of every case.
 
@@ -91,16 +109,23 @@ def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: 
     """
     data = open_dataset(data_path)
     drawer = drawer_of(source, wanted)
-    cases = _cases(data, wanted.part)
+    cases, table = _cases(data, wanted.part), out / "risk.csv"
+    told = {row.case: row for row in read_told(table)} if drawer.foretells and table.exists() else {}
     for number, entry in enumerate(cases):
         progress("predicting", number, len(cases))
         mask = out / f"{entry.id}.nii.gz"
-        if wanted.force or not mask.exists():
-            made = dict(drawer.draw(data.read(entry, drawer.reads).volumes))
-            labels = made.pop("labels")
-            for name, image in made.items():
+        there = (mask.exists() or not drawer.draws) and (entry.id in told or not drawer.foretells)
+        if there and not wanted.force:
+            continue
+        made = drawer.draw(data.read(entry, drawer.reads).volumes)
+        for name, image in made.images.items():
+            if name != "labels":
                 _write(out / name / mask.name, image)
-            _write(mask, labels)
+        if drawer.foretells:
+            told[entry.id] = Told(entry.id, entry.patient, None, None, None, dict(made.risks))
+            write_told(table, list(told.values()))
+        if drawer.draws:
+            _write(mask, made.images["labels"])
     progress("predicting", len(cases), len(cases))
     return {**drawer.about, "cases": len(cases)}
 
@@ -139,9 +164,9 @@ def by_model(name: str, wanted: Wanted) -> Drawer:
     budget = budget_named(word)
     model = open_stored(Store(wanted.store).folder(name), budget)
 
-    def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:
+    def draw(volumes: Mapping[str, Volume]) -> Drawn:
         found = predict_foreign(model, volumes, budget.effort)
-        return _maps(found, wanted)
+        return Drawn(_maps(found, wanted))
 
     about = {"model": name, "networks": len(model.members), "engine": "openvino", "budget": word}
     return Drawer(about, model.reads, draw)
@@ -158,17 +183,21 @@ def by_run(run: Run, wanted: Wanted) -> Drawer:
         what = f"networks of {model.plan.recipe.id} tell probabilities and nothing further"
         raise LymphoscopeError("USE-E-VALUE", what, "--further")
 
-    def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:
+    draws = model.stages[-1][0].makes != "risk"
+
+    def draw(volumes: Mapping[str, Volume]) -> Drawn:
         found = model.predict(volumes)
-        return {**_maps(found, wanted), **(found.maps if wanted.further else {})}
+        maps = _maps(found, wanted) if draws else {}
+        return Drawn({**maps, **(found.maps if wanted.further else {})}, found.risks)
 
     about = {
         "recipe": model.plan.recipe.id,
         "plan": model.plan.digest,
         "networks": sum(len(members) for _, members in model.stages),
         "engine": wanted.engine,
+        **({"outcome": model.plan.endpoint.name} if model.plan.endpoint else {}),
     }
-    return Drawer(about, model.reads, draw)
+    return Drawer(about, model.reads, draw, draws, model.foretells)
 
 
 def by_rule(recipe: Recipe, wanted: Wanted) -> Drawer:
@@ -180,9 +209,9 @@ def by_rule(recipe: Recipe, wanted: Wanted) -> Drawer:
     if wanted.probability or wanted.entropy or wanted.further:
         raise LymphoscopeError("USE-E-VALUE", f"{recipe.id} is a rule: it gives a mask and no probability")
 
-    def draw(volumes: Mapping[str, Volume]) -> Mapping[str, Volume]:
+    def draw(volumes: Mapping[str, Volume]) -> Drawn:
         lesions = segment(Study({"pet": volumes["pet:suv"]}), recipe.id).lesions
-        return {"labels": Volume((lesions.labels > 0).astype(np.uint8), lesions.geometry, Unit.LABEL)}
+        return Drawn({"labels": Volume((lesions.labels > 0).astype(np.uint8), lesions.geometry, Unit.LABEL)})
 
     return Drawer({"recipe": recipe.id, "networks": 0, "engine": "rule"}, ("pet:suv",), draw)
 

@@ -211,6 +211,19 @@ def trained(card: Mapping[str, Any], manner: Manner) -> None:
     if whole["cases"]:
         line = f"Not trained on when predicted: {whole['cases']} cases, mean Dice {whole['dice_mean']:.3f}, "
         out().print(f"{line}median {whole['dice_median']:.3f}. For all figures: lymphoscope evaluate")
+    if card.get("outcome"):
+        _foretold(card["outcome"])
+
+
+def _foretold(outcome: Mapping[str, Any]) -> None:
+    """How many had the outcome, and how well it was foretold."""
+    left = outcome["censored_before"] + outcome["unknown"]
+    said = f"{outcome['name']}: {outcome['events']} with, {outcome['others']} without"
+    said += f", {left} not known ({outcome['censored_before']} censored before): no part in the outcome" if left else ""
+    area = outcome["auc"]
+    if area:
+        said += f". AUC {area['value']:.3f} ({area['low']:.3f}–{area['high']:.3f}) of {outcome['told']} unseen"
+    out().print(said + ".")
 
 
 def predicted(record: Mapping[str, Any], manner: Manner) -> None:
@@ -220,6 +233,9 @@ def predicted(record: Mapping[str, Any], manner: Manner) -> None:
         return
     networks = f", {record['networks']} network{'s' if record['networks'] > 1 else ''}" if record["networks"] else ""
     out().print(f"{record['cases']} cases by {record.get('recipe') or record['model']}{networks} ({record['engine']})")
+    if record.get("outcome"):
+        note = "It means nothing of cases that the networks were trained on."
+        out().print(f"Risk of {record['outcome']}: risk.csv. {note}")
 
 
 def truths(record: Mapping[str, Any], manner: Manner) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,15 @@ from lymphoscope import __version__
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.progress import Progress
 from lymphoscope.core.units import Unit
+from lymphoscope.evaluate.classification import auc
 from lymphoscope.evaluate.overlap import Confusion
 from lymphoscope.io.dataset.cases import DataSet
 from lymphoscope.io.dataset.opening import open_dataset
 from lymphoscope.io.nifti import read_nifti
+from lymphoscope.learn.foretelling import read_told
+from lymphoscope.learn.outcomes import counts
 from lymphoscope.learn.run import Run, write_json
+from lymphoscope.recipes.endpoint import endpoint
 from lymphoscope.recipes.planning import Plan
 from lymphoscope.recipes.spec import Recipe
 
@@ -37,6 +41,7 @@ class Training:
         minutes: Minutes of each network instead of steps.
         seed: Of all chance.
         by: Outcome whose values are spread evenly over the folds.
+        outcome: What is foretold, as `lymphoscope.recipes.endpoint.endpoint` reads it; empty where nothing is.
         labelled: Share of the training patients whose masks are used.
         device: One of `DEVICES`.
         precision: One of `PRECISIONS`.
@@ -52,6 +57,7 @@ class Training:
     minutes: float | None = None
     seed: int = 0
     by: str = ""
+    outcome: str = ""
     labelled: float = 1.0
     device: str = "cpu"
     precision: str = "fp32"
@@ -116,11 +122,15 @@ def train(recipe: Recipe, data_path: Path, out: Path, wanted: Training, progress
     torch.set_num_threads(wanted.threads)
     notes = Notes()
     data, run = open_dataset(data_path), Run(out)
+    foretold = endpoint(wanted.outcome) if wanted.outcome else None
     if run.plan_file.exists():
         plan = run.plan()
     else:
-        plan = planned(recipe, data, Division(by=wanted.by, labelled=wanted.labelled), wanted.seed, progress, notes)
+        division = Division(by=wanted.by, labelled=wanted.labelled, endpoint=foretold)
+        plan = planned(recipe, data, division, wanted.seed, progress, notes)
     run.require(plan, recipe, data, wanted.seed, wanted.labelled)
+    if plan.endpoint != foretold:
+        raise LymphoscopeError("RUN-E-OTHER", "the folder holds a run of another outcome", where=out.name)
     folds = wanted.folds or tuple(range(len(plan.folds)))
     if max(folds) >= len(plan.folds) or min(folds) < 0:
         raise LymphoscopeError("USE-E-VALUE", f"there are folds 0 to {len(plan.folds) - 1}", "--folds")
@@ -158,6 +168,7 @@ def _card(plan: Plan, data: DataSet, run: Run) -> dict[str, Any]:
             "patients": len({entry.patient for entry in data.cases}),
             "labels": dict(data.labels),
         },
+        "outcome": _outcome(plan, data, run),
         "digests": plan.as_record()["digests"],
         "seed": plan.seed,
         "folds": folds,
@@ -168,6 +179,16 @@ def _card(plan: Plan, data: DataSet, run: Run) -> dict[str, Any]:
         },
         "made_with": {"lymphoscope": __version__, "torch": version("torch"), "python": platform.python_version()},
     }
+
+
+def _outcome(plan: Plan, data: DataSet, run: Run) -> dict[str, Any] | None:
+    """How many have the outcome, and how well it is foretold of those whose fold is trained and has not seen them."""
+    found = counts(plan, data)
+    if found is None:
+        return None
+    told = [(row.outcome, row.risks["risk"]) for row in read_told(run.risks) if row.outcome is not None]
+    area = auc([outcome for outcome, _ in told], [risk for _, risk in told]) if told else None
+    return {**found, "told": len(told), "auc": None if area is None else asdict(area)}
 
 
 def _fold(plan: Plan, data: DataSet, run: Run, fold: int) -> dict[str, Any]:
@@ -181,10 +202,11 @@ def _fold(plan: Plan, data: DataSet, run: Run, fold: int) -> dict[str, Any]:
 
 
 def _dice(data: DataSet, run: Run, case: str) -> float | None:
-    labels = data.read(data[case], ()).labels
+    drawn = run.validation / f"{case}.nii.gz"
+    labels = data.read(data[case], ()).labels if drawn.exists() else None
     if labels is None:
         return None
-    predicted = read_nifti(run.validation / f"{case}.nii.gz", Unit.LABEL)
+    predicted = read_nifti(drawn, Unit.LABEL)
     known = np.asarray(labels.array >= 0)
     dice = Confusion.of((predicted.array > 0) & known, labels.array > 0).dice
     return None if dice is None else round(dice, 4)

@@ -75,6 +75,17 @@ Labelled = Annotated[
         rich_help_panel=_TRAINING,
     ),
 ]
+Outcome = Annotated[
+    str,
+    typer.Option(
+        "--outcome",
+        metavar="COLUMN[:TIME:HORIZON]",
+        show_default=False,
+        help="What is foretold: a column of 0 and 1 of outcome.csv, or its event within so much time: who was censored "
+        "before is left out of that task. Folds are stratified by it.",
+        rich_help_panel=_TRAINING,
+    ),
+]
 Stratify = Annotated[
     str,
     typer.Option(

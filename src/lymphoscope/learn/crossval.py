@@ -9,6 +9,8 @@ from lymphoscope.core.progress import Progress, silent
 from lymphoscope.io.dataset.cases import DataSet
 from lymphoscope.learn.abreast import train_abreast
 from lymphoscope.learn.fold import Part, Terms, join_fold, train_fold, volumes_of
+from lymphoscope.learn.foretelling import gather
+from lymphoscope.learn.outcomes import targets_of
 from lymphoscope.learn.prepare import Prepared, inputs, places, store, truth
 from lymphoscope.learn.run import Run
 from lymphoscope.recipes.planning import Plan
@@ -52,6 +54,7 @@ def train(plan: Plan, data: DataSet, run: Run, wish: Wish, progress: Progress = 
         else:
             _prepare(plan, data, run, stage, progress)
             _train_folds(plan, data, run, parts, wish, progress)
+    gather(plan, run)
 
 
 def _teaching(recipe: Recipe) -> set[str]:
@@ -81,5 +84,6 @@ def _prepare(plan: Plan, data: DataSet, run: Run, stage: Stage, progress: Progre
         images, grid = inputs(stage, volumes)
         marked = None if labels is None else truth(labels, grid)
         lesions = () if marked is None else places(marked)
-        store(Prepared(entry.id, entry.patient, images, marked, lesions, grid, {}), folder)
+        targets = targets_of(entry, plan.endpoint)
+        store(Prepared(entry.id, entry.patient, images, marked, lesions, grid, targets), folder)
     progress("preparing", len(data.cases), len(data.cases))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ class Feed:
         return Batch(
             images,
             torch.stack([example[1] for example in made]) if self._marked else None,
-            {name: torch.tensor([case.targets[name] for case in cases]) for name in sorted(cases[0].targets)},
+            {name: torch.tensor([case.targets.get(name, math.nan) for case in cases]) for name in self._targets},
             tuple(case.id for case in cases),
         )
 
@@ -73,6 +74,11 @@ class Feed:
     def _marked(self) -> bool:
         """Whether any case has a mask; beside one, a case without is one of which nobody marked a voxel."""
         return any(case.labels is not None for case in self.cases)
+
+    @cached_property
+    def _targets(self) -> list[str]:
+        """What any case teaches beside its mask; of a case of which it is not known it is NaN."""
+        return sorted({name for case in self.cases for name in case.targets})
 
     def _example(self, index: int) -> tuple[Tensor, Tensor, Prepared]:
         epoch, position = divmod(index, len(self.cases))

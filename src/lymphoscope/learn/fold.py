@@ -16,12 +16,15 @@ from lymphoscope.learn.account import curves, figures
 from lymphoscope.learn.build import network_of
 from lymphoscope.learn.checkpoint import load_weights, save_weights
 from lymphoscope.learn.fit import Budget, Machine, Task, fit
+from lymphoscope.learn.foretelling import tell, write_told
+from lymphoscope.learn.outcomes import taught
 from lymphoscope.learn.parts import made
 from lymphoscope.learn.predict import Member, Predicted, joined, predict_stage, refined
 from lymphoscope.learn.prepare import Prepared, channels, load
 from lymphoscope.learn.run import Run, exported, weights, write_json
 from lymphoscope.learn.torch_engine import by_torch, export
 from lymphoscope.nets.network import Network
+from lymphoscope.recipes.endpoint import foretold
 from lymphoscope.recipes.planning import Fold, Plan
 from lymphoscope.recipes.spec import Stage
 
@@ -75,6 +78,8 @@ def train_fold(plan: Plan, data: DataSet, run: Run, part: Part, terms: Terms, pr
     if not exported(folder).exists():
         _export(plan, part.stage, net, folder)
     member = Member(by_torch(net), net.backbone.context, net.tells)
+    if foretold(part.stage.trained) and not run.told(part.fold, part.stage.id).exists():
+        _foretell(plan, run, part, member)
     _predict_validation(plan, data, run, part, partial(predict_stage, part.stage, [member]))
 
 
@@ -89,6 +94,7 @@ def _task(plan: Plan, run: Run, part: Part, terms: Terms) -> Task:
     cases = [_shown(case, fold) for case in load(run.prepared(part.stage.id), fold.train)]
     if learn.train_on != "all":
         cases = [case for case in cases if case.labels is not None]
+    learn, cases = taught(learn, cases, plan.endpoint)
     budget = terms.budget if terms.budget.seconds or terms.budget.steps else Budget(learn.steps)
     return Task(
         learn, cases, len(plan.labels), plan.seed * 1000 + part.fold, budget, run.stage(part.fold, part.stage.id)
@@ -132,10 +138,19 @@ def volumes_of(
     return {**sample.volumes, **maps}, sample.labels
 
 
+def _foretell(plan: Plan, run: Run, part: Part, member: Member) -> None:
+    fold, prepared = plan.folds[part.fold], run.prepared(part.stage.id)
+    unseen = tell(part.stage, member, load(prepared, fold.val), part.fold, seen=False)
+    seen = tell(part.stage, member, load(prepared, fold.train), part.fold, seen=True)
+    write_told(run.told(part.fold, part.stage.id), [*unseen, *seen])
+
+
 def _predict_validation(
     plan: Plan, data: DataSet, run: Run, part: Part, predict: Callable[[Mapping[str, Volume]], Predicted]
 ) -> None:
     last = part.stage is plan.recipe.stages[-1]
+    if part.stage.makes == "risk":
+        return
     for case in plan.folds[part.fold].val:
         out = run.maps(part.stage.id) / f"{case}.nii.gz"
         mask = run.validation / f"{case}.nii.gz"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.volume import Volume
-from lymphoscope.learn.predict import Member, Predicted, predict_all, refined
+from lymphoscope.learn.predict import RISK, Member, Predicted, predict_all, refined
 from lymphoscope.learn.run import Run, exported
 from lymphoscope.recipes.planning import Plan
 from lymphoscope.recipes.spec import Stage
@@ -38,6 +38,15 @@ class Model:
     @property
     def tells(self) -> tuple[str, ...]:
         """Names of the further maps that the last stage tells of."""
+        return tuple(name for name in self._told if not name.startswith(RISK))
+
+    @property
+    def foretells(self) -> bool:
+        """Whether the last stage tells a risk of the patient."""
+        return any(name.startswith(RISK) for name in self._told)
+
+    @property
+    def _told(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for member in self.stages[-1][1] for name in member.tells))
 
     def predict(self, volumes: Mapping[str, Volume], progress: Progress = silent) -> Predicted:

@@ -20,6 +20,9 @@ from lymphoscope.learn.prepare import inputs
 from lymphoscope.recipes.shelf import RULES
 from lymphoscope.recipes.spec import Stage, Use
 
+RISK = "risk"
+"""How the names of what is told of a patient begin."""
+
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
@@ -29,11 +32,13 @@ class Predicted:
         probabilities: (classes, z, y, x), float32, background first; they add up to 1.
         geometry: The grid of the first input.
         further: What the networks tell beside them, by name, (z, y, x), float32.
+        risks: What they foretell of the patient, by name, 0 … 1.
     """
 
     probabilities: NDArray[np.float32]
     geometry: Geometry
     further: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    risks: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def labels(self) -> Volume:
@@ -64,7 +69,7 @@ class Member:
     Attributes:
         predict: The network, by any engine.
         context: Voxels that it needs round a window.
-        tells: Names of the channels that follow the probabilities.
+        tells: Names of the channels that follow the probabilities; one that begins with ``risk`` is of the patient.
     """
 
     predict: Predict
@@ -93,8 +98,21 @@ def predict_stage(
     mean = found[0] if len(found) == 1 else np.asarray(np.mean(found, axis=0, dtype=np.float32))
     tells = members[0].tells
     classes = len(mean) - len(tells)
-    further = dict(zip(tells, mean[classes:], strict=True))
-    return on_grid(Predicted(mean[:classes], grid, further), volumes[stage.reads[0]].geometry)
+    told = zip(tells, mean[classes:], strict=True)
+    further = {name: part for name, part in told if not name.startswith(RISK)}
+    predicted = Predicted(mean[:classes], grid, further, risks_of(mean, tells))
+    return on_grid(predicted, volumes[stage.reads[0]].geometry)
+
+
+def risks_of(found: NDArray[np.float32], tells: Sequence[str]) -> dict[str, float]:
+    """What is told of the patient, of what a network says of an image: the mean over the image.
+
+    Args:
+        found: (channels, z, y, x).
+        tells: Names of its last channels.
+    """
+    told = zip(tells, found[len(found) - len(tells) :], strict=True)
+    return {name: float(part.mean(dtype=np.float64)) for name, part in told if name.startswith(RISK)}
 
 
 def joined(stage: Stage, volumes: Mapping[str, Volume]) -> Predicted:
@@ -154,6 +172,7 @@ def on_grid(predicted: Predicted, wanted: Geometry) -> Predicted:
     def brought(part: NDArray[np.float32]) -> NDArray[np.float32]:
         return resample(Volume(part, predicted.geometry, Unit.ARBITRARY), wanted).array.astype(np.float32)
 
-    lesion = np.stack([brought(part) for part in predicted.probabilities[1:]])
-    probabilities = np.concatenate([1.0 - lesion.sum(axis=0, keepdims=True), lesion])
-    return Predicted(probabilities, wanted, {name: brought(part) for name, part in predicted.further.items()})
+    lesion = [brought(part) for part in predicted.probabilities[1:]]
+    background = np.ones(wanted.shape, np.float32) - sum(lesion)
+    further = {name: brought(part) for name, part in predicted.further.items()}
+    return Predicted(np.stack([background, *lesion]), wanted, further, predicted.risks)

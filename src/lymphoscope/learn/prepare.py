@@ -69,7 +69,7 @@ def inputs(stage: Stage, volumes: Mapping[str, Volume]) -> tuple[NDArray[np.floa
     if missing:
         raise LymphoscopeError("DATA-E-MISSING", f"stage {stage.id} reads {' and '.join(missing)}, which is not given")
     learn = stage.trained
-    grid = made("grid", learn.grid)(volumes[stage.reads[0]].geometry)
+    grid = made("grid", learn.grid)(volumes[stage.reads[0]])
     scale = made("scale", learn.scale)
     scaled = [scale(role, _on(volumes[role], grid).astype(np.float32)) for role in stage.reads]
     # a scale may make several channels of an image

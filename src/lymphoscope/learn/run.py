@@ -45,6 +45,15 @@ class Run:
         """Label maps of all cases, each by a fold that was not trained on it."""
         return self.path / "validation"
 
+    @property
+    def risks(self) -> Path:
+        """What is foretold of every case, each by a fold that was not trained on it."""
+        return self.validation / "risk.csv"
+
+    def told(self, fold: int, stage: str) -> Path:
+        """What a network foretells of the cases it has not seen, and of those it learnt from."""
+        return self.stage(fold, stage) / "risk.csv"
+
     def maps(self, stage: str) -> Path:
         """Probability maps of a stage, each made by the fold that did not see the case."""
         return self.path / "out_of_fold" / stage

@@ -106,6 +106,32 @@ class Slices:
         return np.ascontiguousarray(images), np.ascontiguousarray(labels)
 
 
+class Whole:
+    """The whole of a case, for networks that speak of the patient.
+
+    Args:
+        size: Side in voxels, (z, y, x): that of the box a stage works in. A case of another size lies in the middle.
+    """
+
+    def __init__(self, size: int | Sequence[int] = 64) -> None:
+        self.view = View(_sides(size, 3))
+
+    def cut(self, case: Prepared, rng: np.random.Generator, context: int) -> Cut:
+        """All of a case; nothing in it is drawn.
+
+        Args:
+            case: Which.
+            rng: Not asked.
+            context: Voxels more on each side.
+
+        Returns:
+            Images and labels as for `Patches`.
+        """
+        starts = [(length - side) // 2 for length, side in zip(case.shape, self.view.size, strict=True)]
+        where = [(a - context, a + side + context) for a, side in zip(starts, self.view.size, strict=True)]
+        return box(case.images, where, 0.0), None if case.labels is None else box(case.labels, where, UNMARKED)
+
+
 def order(cases: int, seed: int, epoch: int) -> NDArray[np.int64]:
     """Order in which the cases of an epoch are drawn from; the same for the same seed and epoch."""
     return np.random.default_rng([seed, 1, epoch]).permutation(cases)

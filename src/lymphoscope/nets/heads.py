@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lymphoscope.nets.blocks import Style, require
-from lymphoscope.nets.network import Head, Outputs
+from lymphoscope.nets.network import Head, Outputs, risks_named, risks_told
 
 
 class Segment(Head):
@@ -79,6 +79,7 @@ class Classify(Head):
         require(len(weights) == len(levels), f"{len(levels)} levels have {len(weights)} weights")
         require(min(weights) >= 0 and sum(weights) > 0, f"weights {weights} are not shares")
         self.levels, self.output = tuple(levels), output
+        self.foretells = risks_named(self.levels, len(widths)) if output == "risk" else ()
         self.weights = tuple(weight / sum(weights) for weight in weights)
         self.scores = nn.ModuleList(nn.Linear(widths[level], classes) for level in self.levels)
 
@@ -91,6 +92,10 @@ class Classify(Head):
         """Weighted mean of the softmax of each level."""
         shares = [w * one.softmax(dim=1) for w, one in zip(self.weights, outputs[self.output], strict=True)]
         return torch.stack(shares).sum(dim=0)
+
+    def foretold(self, outputs: Outputs) -> Tensor:
+        """Risk of all levels together, and of each."""
+        return risks_told(outputs[self.output], self.weights)
 
 
 def segment(widths: Sequence[int], dims: int, classes: int, **settings: Any) -> Head:

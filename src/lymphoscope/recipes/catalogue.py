@@ -8,9 +8,11 @@ from typing import Any
 
 from lymphoscope.recipes.baselines import BASELINES
 from lymphoscope.recipes.classical import METHODS
+from lymphoscope.recipes.endpoint import foretold
 from lymphoscope.recipes.ensembles import ENSEMBLES
 from lymphoscope.recipes.evidential import EVIDENTIAL
 from lymphoscope.recipes.few_labels import FEW_LABELS
+from lymphoscope.recipes.joint import JOINT
 from lymphoscope.recipes.own import OWN
 from lymphoscope.recipes.parts import PARTS, uses
 from lymphoscope.recipes.shelf import RULES, Recipes
@@ -56,6 +58,7 @@ FAMILIES = (
     Family("evidential", "Networks that say how much they know, and sources combined by Dempster's rule", EVIDENTIAL),
     Family("ensembles", "Several networks, whose maps are joined", ENSEMBLES),
     Family("few labels", "Networks that learn from cases without masks too", FEW_LABELS),
+    Family("joint", "Networks that foretell an outcome, most of them drawing the lesions too", JOINT),
     Family("own", "Networks of ours, made to learn fast on a processor", OWN),
     Family("yours", "Methods of your own", YOURS),
 )
@@ -154,8 +157,10 @@ def _image(role: str) -> str:
 def _taught(learn: Learn) -> str:
     kind, _, name = learn.target.partition(":")
     if kind == "lesions":
-        return _TEACHES[learn.train_on]
-    return f"outcome {name}" if kind == "outcome" else _image(learn.target)
+        return _TEACHES[learn.train_on] + (", and an outcome of each patient" if foretold(learn) else "")
+    if kind == "outcome":
+        return f"outcome {name}" if name else "an outcome of each patient"
+    return _image(learn.target)
 
 
 def _plain(value: Any) -> Any:

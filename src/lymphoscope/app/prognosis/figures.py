@@ -25,21 +25,22 @@ _RATIOS = (1e-3, 1e3)
 def figures(record: Record) -> tuple[Picture, ...]:
     """All figures that the analysis allows."""
     made: list[Picture | None] = [
-        _survival("survival", "All patients", {"all patients": record["overall"]}, None, record)
+        survival_picture("survival", "All patients", {"all patients": record["overall"]}, None, record)
     ]
     for number, (name, found) in enumerate(record["curves"].items(), 1):
-        made.append(_survival(f"survival-{number}", f"By {name}", found["curves"], found["log_rank"], record))
+        made.append(survival_picture(f"survival-{number}", f"By {name}", found["curves"], found["log_rank"], record))
     if record["models"]:
         main = record["models"][-1]
         found = main["unseen"]["groups_at_training_median"]
         words = {f"{name} predicted risk": curve for name, curve in found["curves"].items()}
         title = f"Unseen patients by the risk that “{main['name']}” predicts (cut at the median of the training folds)"
-        made.append(_survival("risk-groups", title, words, found["log_rank"], record))
+        made.append(survival_picture("risk-groups", title, words, found["log_rank"], record))
     made += [_forest(record), _roc(record), _auc_over_time(record), _calibration(record), _decision(record)]
     return tuple(picture for picture in made if picture is not None)
 
 
-def _survival(name: str, title: str, curves: Record, test: Record | None, record: Record) -> Picture:
+def survival_picture(name: str, title: str, curves: Record, test: Record | None, record: Record) -> Picture:
+    """Kaplan–Meier curves of groups with numbers at risk; of `record` the unit and the horizon are told."""
     shown = dict(list(curves.items())[:_MOST])
     with house_style():
         below = 0.24 * (len(shown) + 1)

@@ -53,3 +53,14 @@ HEADS.put(
         "norm": _NORM,
     },
 )
+HEADS.put(
+    "risk_fused",
+    "lymphoscope.nets.branches:risk_fused",
+    params={
+        "levels": "levels of the backbone that are told from together, finest 0, bottom -1",
+        "features": "channels that a 1×1 convolution brings each level to",
+        "hidden": "features between the two dense layers; 0 for one layer",
+        "outcomes": "outcomes told apart",
+        "norm": _NORM,
+    },
+)

@@ -85,6 +85,7 @@ NETS.put(
         "widths": _WIDTHS + ", on the way down; on the way up twice as many",
         "convs": "convolutions of each level, down and up; one number for all",
         "kernel": "their kernel",
+        "down_too": "whether the last level of the way down is a level too, behind the bottom",
         **_STYLE,
     },
 )

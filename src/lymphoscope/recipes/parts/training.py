@@ -16,6 +16,11 @@ SUPERVISIONS.put(
     "lymphoscope.learn.supervision:Supervised",
     params={"average": "share that a running mean of the weights keeps of itself in a step; 0 for none"},
 )
+SUPERVISIONS.put(
+    "gradnorm",
+    "lymphoscope.learn.gradnorm:GradNorm",
+    params={"alpha": "how much a task that learns slowly is pushed", "rate": "learning rate of the tasks' weights"},
+)
 
 SAMPLERS.put(
     "patches",
@@ -34,6 +39,11 @@ SAMPLERS.put(
         "positive": "share of slices with a lesion voxel",
         "thick": "neighbouring slices given as channels; 1 for none",
     },
+)
+SAMPLERS.put(
+    "whole",
+    "lymphoscope.learn.sampling:Whole",
+    params={"size": "side of a case in voxels, (z, y, x); that of the box it is cut to when a plan fits the data"},
 )
 
 SCALES.put(
@@ -65,6 +75,16 @@ GRIDS.put(
     "lymphoscope.learn.grids:spacing",
     params={"mm": "voxel size (z, y, x), mm; the median of the data when a plan fits them"},
 )
+GRIDS.put(
+    "boxed",
+    "lymphoscope.learn.grids:boxed",
+    params={
+        "mm": "sides of a box along (z, y, x), mm; what lies outside is cut off",
+        "shape": "voxels it is made of, (z, y, x)",
+        "centre": "image, or body: the middle of the box round all that takes up more than `above`",
+        "above": "SUV, g/mL",
+    },
+)
 
 OPTIMIZERS.put("adamw", "lymphoscope.learn.optimizing:adamw", params={"rate": "learning rate", "decay": "weight decay"})
 OPTIMIZERS.put(
@@ -80,6 +100,11 @@ OPTIMIZERS.put(
 
 RATES.put("cosine", "lymphoscope.learn.optimizing:cosine", params={"warm_up": "share of the training that warms up"})
 RATES.put("polynomial", "lymphoscope.learn.optimizing:polynomial", params={"power": "exponent"})
+RATES.put(
+    "stepped",
+    "lymphoscope.learn.optimizing:stepped",
+    params={"at": "share of the training at which the rate steps down", "factor": "what it is multiplied by then"},
+)
 RATES.put("constant", "lymphoscope.learn.optimizing:constant", params={})
 
 INFERENCES.put(
@@ -107,5 +132,10 @@ PLANS.put(
     "nnunet_low_resolution",
     "lymphoscope.recipes.nnunet_plan:nnunet_low_resolution",
     params={"memory_gb": "device memory planned for"},
+)
+PLANS.put(
+    "whole_image",
+    "lymphoscope.recipes.whole_image:whole_image",
+    params={"voxel": "least voxel along (z, y, x), mm, where no box is given; the median of the data when left out"},
 )
 PLANS.put("as_given", "lymphoscope.recipes.planning:as_given", params={})

@@ -1,0 +1,55 @@
+"""Figures of a comparison of runs: ROC curves, and survival by predicted group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lymphoscope.app.evaluation.canvas import BLUE, GREEN, GREY, ORANGE, RED, Canvas, house_style
+from lymphoscope.app.joint.tables import CUT_OFFS
+from lymphoscope.app.prognosis.figures import survival_picture
+from lymphoscope.render.pictures import Picture
+
+Record = Mapping[str, Any]
+
+_COLOURS = (BLUE, RED, GREEN, ORANGE, "#CC79A7", "#56B4E9", "#F0E442", "#000000")
+_MOST_CURVES = 4
+"""Methods whose survival curves are drawn: the first runs and quantities; the record has all."""
+
+
+def figures(record: Record) -> tuple[Picture, ...]:
+    """All figures that the comparison allows."""
+    made = [*_roc(record)]
+    curves = record.get("curves")
+    if curves:
+        for number, (name, by_cut) in enumerate(list(curves["methods"].items())[:_MOST_CURVES], 1):
+            for cut, found in by_cut.items():
+                made.append(_survival(number, name, cut, found, curves))
+    return tuple(made)
+
+
+def _roc(record: Record) -> list[Picture]:
+    shown = [one for one in record.get("outcomes", ()) if one["roc"]]
+    if not shown:
+        return []
+    with house_style():
+        canvas = Canvas(5.4, 4.6)
+        axes = canvas.axes[0]
+        axes.plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
+        for number, one in enumerate(shown):
+            x = [1 - s for s in one["roc"]["specificity"]]
+            style = "-" if number < len(_COLOURS) else "--"
+            label = f"{one['name']}: AUC {one['auc']['value']:.3f}"
+            axes.plot(x, one["roc"]["sensitivity"], style, color=_COLOURS[number % len(_COLOURS)], label=label, lw=1.4)
+        axes.set(xlabel="1 − specificity", ylabel="sensitivity", xlim=(0, 1), ylim=(0, 1.01))
+        axes.legend(fontsize=7, frameon=False, loc="lower right")
+        png = canvas.png()
+    caption = f"ROC curves for {record['endpoint']['name']}, patients whom the networks had not seen."
+    return [Picture("roc.png", png, caption, caption)]
+
+
+def _survival(number: int, name: str, cut: str, found: Record, curves: Record) -> Picture:
+    words = {f"{group} risk": curve for group, curve in found["curves"].items()}
+    title = f"{curves['event']} by what {name} foretold of unseen patients ({CUT_OFFS[cut]})"
+    drawn = {"unit": curves["time"], "horizon": 0.0}
+    return survival_picture(f"survival-{number}-{cut}", title, words, found["log_rank"], drawn)
