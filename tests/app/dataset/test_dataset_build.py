@@ -69,6 +69,21 @@ def test_every_study_is_told_of(built: tuple[Places, BuildOutcome]) -> None:
     assert told == {"no ct": "DATA-E-MISSING", "no mask": "DATA-E-MISSING", "light": "SUV-E-WEIGHT"}
 
 
+def test_the_grid_of_every_series_is_written_down_also_of_studies_left_out(
+    hospital: Any, built: tuple[Places, BuildOutcome]
+) -> None:
+    with (built[1].work / "series.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len({row["study"] for row in rows}) == 5
+    assert sorted(row["modality"] for row in rows) == ["CT"] * 4 + ["PT"] * 5
+    case = open_dataset(built[0].out).cases[0].id
+    pet = next(row for row in rows if row["study"] == case and row["modality"] == "PT")
+    assert (pet["images"], pet["columns"], pet["rows"]) == ("20", "24", "24")
+    assert (pet["pixel_mm"], pet["step_mm"], pet["origin_lps_mm"]) == ("8 8", "8", "0 0 0")
+    assert (pet["direction_cosines"], pet["field_mm"]) == ("1 0 0 0 1 0", "192 192 160")
+    assert pet["patient_position"] == "HFS" and float(pet["uneven_mm"]) == 0
+
+
 def test_images_and_mask_are_those_of_the_study(tree: Path, built: tuple[Places, BuildOutcome]) -> None:
     places, _ = built
     data = open_dataset(places.out)

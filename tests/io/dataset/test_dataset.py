@@ -58,6 +58,11 @@ def test_dataset_json_is_that_of_nnunet(folder: Folder) -> None:
     assert record["channel_names"] == {"0": "CT", "1": "PET"}
     assert record["labels"] == {"background": 0, "lesion": 1, "ignore": 2}
     assert (record["numTraining"], record["file_ending"]) == (3, ".nii.gz")
+    assert record["modality"] == record["channel_names"] and record["numTest"] == len(record["test"])
+    assert len(record["training"]) == 3
+    assert all((folder.path / case["label"]).is_file() for case in record["training"])
+    for image in (case["image"] for case in record["training"]):
+        assert (folder.path / image.replace(".nii.gz", "_0001.nii.gz")).is_file(), "of version 1, without the channel"
     assert sorted(p.name for p in (folder.path / "imagesTr").iterdir())[:2] == ["a_0000.nii.gz", "a_0001.nii.gz"]
 
 

@@ -17,7 +17,7 @@ from lymphoscope.app.dataset.assembly import assemble, cases_before
 from lymphoscope.app.dataset.making import Making
 from lymphoscope.app.dataset.members import Member, alike, read_table, with_table, without_copies
 from lymphoscope.app.dataset.sources import Source, find_sources
-from lymphoscope.app.dataset.telling import CASES, DISPUTES, PAGE, STATUS, Told, tell
+from lymphoscope.app.dataset.telling import CASES, DISPUTES, PAGE, SERIES, STATUS, Told, tell
 from lymphoscope.app.dataset.wish import Wish
 from lymphoscope.app.dataset.work import CaseTask, make_case
 from lymphoscope.app.deid.run import Places
@@ -25,7 +25,7 @@ from lymphoscope.core.errors import Message
 from lymphoscope.io.atomic import claim
 from lymphoscope.io.deid.crosswalk import Crosswalk, open_crosswalk
 
-_WORK_NAMES = (CASES, STATUS, PAGE, DISPUTES)
+_WORK_NAMES = (CASES, STATUS, PAGE, DISPUTES, SERIES)
 
 
 @dataclass(frozen=True)

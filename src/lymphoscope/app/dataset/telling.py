@@ -16,6 +16,7 @@ import jinja2
 from lymphoscope.app.batch.table import status_line
 from lymphoscope.app.batch.work import FAILED, REFUSED
 from lymphoscope.app.dataset.making import PICTURE_FILE
+from lymphoscope.app.dataset.metadata import series_table
 from lymphoscope.app.dataset.quality import MOST_OUTSIDE
 from lymphoscope.app.deid.work import DONE
 from lymphoscope.core.errors import Message
@@ -26,7 +27,7 @@ from lymphoscope.quant.reference import LIVER_RANGE
 from lymphoscope.render.record import message_record
 from lymphoscope.render.table import cell
 
-CASES, STATUS, PAGE, DISPUTES = "cases", "status.jsonl", "check.html", "disagreements.csv"
+CASES, STATUS, PAGE, DISPUTES, SERIES = "cases", "status.jsonl", "check.html", "disagreements.csv", "series.csv"
 PEOPLE, LEFT_OUT = "cases.csv", "studies-left-out.csv"
 _COLUMNS = (
     ("body_dice", "body Dice", "{:.2f}", lambda v: v < GOOD_DICE),
@@ -102,12 +103,17 @@ def tell(
         work.mkdir(parents=True, exist_ok=True)
         (work / STATUS).write_bytes(b"".join(lines))
         (work / DISPUTES).write_text(_csv(disputes), encoding="utf-8")
+        (work / SERIES).write_text(series_table(_series(told)), encoding="utf-8")
         (work / PAGE).write_text(_page(done, disputes, pairs), encoding="utf-8")
     return {
         **counts,
         "others": len(left_out) - sum(bool(one.reason) for one in told),
         "codes": dict(sorted(codes.items())),
     }
+
+
+def _series(told: Sequence[Told]) -> list[tuple[str, Sequence[Mapping[str, Any]]]]:
+    return [(one.record.get("case") or one.name, one.record.get("series") or ()) for one in told]
 
 
 def _line(one: Told) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 from lymphoscope.app.batch.work import FAILED, REFUSED, Ending, gathered
 from lymphoscope.app.dataset.making import Making
 from lymphoscope.app.dataset.masks import DisputeError
+from lymphoscope.app.dataset.metadata import series_metadata
 from lymphoscope.app.dataset.sources import DICOM, Source
 from lymphoscope.app.deid.work import DONE
 from lymphoscope.app.failure import known_errors
@@ -75,7 +76,7 @@ def _made(task: CaseTask) -> tuple[str, Message | None]:
     try:
         with prepared(threads=1), _gathered(task.source) as (folder, masks):
             headers = _headers(folder)
-            record |= _who(task, headers, crosswalk)
+            record |= _who(task, headers, crosswalk) | {"series": series_metadata(headers)}
             case = f"{record['patient']}-{task.name}"
             record["facts"], record["own"] = write_case(folder, headers, masks, Path(task.cases) / case, task.making)
             record["case"] = case

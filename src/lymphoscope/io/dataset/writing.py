@@ -171,13 +171,15 @@ def write_facts(new: Path, cases: Sequence[NewCase], about: About) -> None:
     if not training:
         raise LymphoscopeError("DATA-E-EMPTY", "there is no case to train on")
     labels = dict(about.labels) | ({"ignore": len(about.labels)} if about.ignore else {})
+    channels = {str(n): CHANNEL_NAMES[role] for n, role in enumerate(about.channels)}
     record: dict[str, Any] = {
         "name": about.name,
         "description": about.description,
-        "channel_names": {str(n): CHANNEL_NAMES[role] for n, role in enumerate(about.channels)},
+        "channel_names": channels,
         "labels": labels,
         "numTraining": training,
         "file_ending": ".nii.gz",
+        **_words_of_version_1(new, cases, channels),
     }
     with writing():
         (new / "dataset.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -186,6 +188,18 @@ def write_facts(new: Path, cases: Sequence[NewCase], about: About) -> None:
         if facts:
             rows = [[case.id, *(case.outcome.get(name, "") for name in facts)] for case in cases]
             _write_table(new / "outcome.csv", ["case", *facts], rows)
+
+
+def _words_of_version_1(new: Path, cases: Sequence[NewCase], channels: Mapping[str, str]) -> dict[str, Any]:
+    """What nnU-Net's first version and readers of its layout look for; its second passes it over."""
+    test = [case.id for case in cases if (new / "imagesTs" / f"{case.id}_0000.nii.gz").is_file()]
+    images = [case.id for case in cases if not case.held_out]
+    return {
+        "modality": dict(channels),
+        "numTest": len(test),
+        "training": [{"image": f"./imagesTr/{i}.nii.gz", "label": f"./labelsTr/{i}.nii.gz"} for i in images],
+        "test": [f"./imagesTs/{i}.nii.gz" for i in test],
+    }
 
 
 def _write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
