@@ -167,6 +167,13 @@ def test_a_stale_tab_changes_nothing(case: ReadCase) -> None:
     assert case.version("v1").now.head == case.start.head, "the case loads what the other wrote"
 
 
+def test_time_spent_is_told_by_the_log_without_long_pauses(case: ReadCase) -> None:
+    version = case.new("ann")
+    times = ("10:00:00", "10:00:20", "10:04:20", "10:09:21", "10:09:30")
+    version.events = [{"kind": "act", "when": f"2026-03-11T{time}.000Z"} for time in times]
+    assert version.active_s == 20 + 240 + 9, "one pause is longer than five minutes"
+
+
 def test_an_act_sent_twice_is_done_once(case: ReadCase) -> None:
     version = case.new("ann")
     words = act("remove", regions=[counted(version)[0]])

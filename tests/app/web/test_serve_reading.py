@@ -37,7 +37,10 @@ def test_an_edit_answers_with_numbers_of_its_own_head_and_undo_brings_all_back(a
     assert after["head"] != before["head"]
     assert tmtv(after) < tmtv(before)
     assert next(r for r in after["rows"] if r["region"] == first["region"])["counted"] is False
+    gone = tmtv(before) - tmtv(after)
+    assert (after["edits"], after["added_ml"], round(after["removed_ml"], 6)) == (1, 0.0, round(gone, 6))
     back = ann.do(version, "undo").json()
+    assert (back["edits"], back["removed_ml"]) == (2, 0.0)
     assert back["head"] == before["head"]
     assert (back["key_numbers"], back["rows"]) == (before["key_numbers"], before["rows"])
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from lymphoscope.core.reading import Reading, Voxels
 from lymphoscope.io.atomic import writing
 
 READING = "reading"
+PAUSE_S = 300.0
+"""Who does nothing for longer is not reading, seconds."""
+
 _VERSION = re.compile(r"v([1-9][0-9]{0,3})")
 
 
@@ -83,6 +87,18 @@ class Version:
     def seen(self) -> set[int]:
         """Regions that were displayed to the reader."""
         return {n for e in self.events if e["kind"] == "seen" for n in e["regions"]}
+
+    @property
+    def edits(self) -> int:
+        """Acts, undone ones and undoing counted."""
+        return sum(e["kind"] == "act" for e in self.events)
+
+    @property
+    def active_s(self) -> float:
+        """Time spent on it, seconds, by its log: pauses of more than `PAUSE_S` between events do not count."""
+        times = [datetime.fromisoformat(e["when"]).timestamp() for e in self.events]
+        gaps = [b - a for a, b in pairwise(times)]
+        return float(sum(gap for gap in gaps if gap <= PAUSE_S))
 
     @property
     def folder(self) -> Path:

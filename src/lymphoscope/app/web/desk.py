@@ -12,6 +12,7 @@ from typing import Any
 
 from lymphoscope.app.again import Told, told
 from lymphoscope.app.reading.case import ReadCase, Version
+from lymphoscope.app.reading.preview import changes
 from lymphoscope.app.reading.signing import draft_record
 from lymphoscope.app.web.access import Access, Person
 from lymphoscope.app.web.index import Index, VersionFact
@@ -104,8 +105,13 @@ def _table(version: Version) -> dict[str, Any]:
         for counted, rows in ((True, record["lesions"]), (False, record["segmentation"]["removed"]))
         for row in rows
     ]  # fmt: skip
+    added, gone = changes(version.history.start, reading)
     return {
         "version": version.name,
+        "edits": version.edits,
+        "active_s": version.active_s,
+        "added_ml": added.size * grid.voxel_ml,
+        "removed_ml": gone.size * grid.voxel_ml,
         "by": version.author,
         "signed": version.signature is not None,
         "documents": list(version.signature["documents"]) if version.signature is not None else [],
