@@ -23,6 +23,7 @@ def prognosis(
     variables: of_patients.Variables = "",
     model: of_patients.Models = None,
     signature: of_patients.Signatures = None,
+    risk: of_patients.Risks = None,
     curves: of_patients.Curves = "",
     horizon: of_patients.Horizon = None,
     unit: of_patients.TimeUnit = "",

@@ -51,6 +51,16 @@ Signatures = Annotated[
         rich_help_panel=_ASKED,
     ),
 ]
+Risks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--risk",
+        metavar="NAME=RUN",
+        show_default=False,
+        help="What the networks of a run foretold of patients they had not seen, as a column NAME; needs --patient.",
+        rich_help_panel=_ASKED,
+    ),
+]
 Curves = Annotated[
     str,
     typer.Option(

@@ -12,6 +12,7 @@ from lymphoscope import __version__
 from lymphoscope.app.evaluation.report import Head, sheet
 from lymphoscope.app.evaluation.tables import Table, csv_of
 from lymphoscope.app.prognosis.figures import figures
+from lymphoscope.app.prognosis.risks import with_risks
 from lymphoscope.app.prognosis.tables import (
     amount,
     calibration_table,
@@ -51,12 +52,14 @@ class Request:
         columns: What each column is.
         question: What is asked.
         complete_cases: Leave out patients with anything missing.
+        risks: What networks foretold, a run folder or a table of risks, by the name of its column.
         force: Replace what an earlier analysis wrote.
     """
 
     columns: Columns
     question: Question = field(default_factory=Question)
     complete_cases: bool = False
+    risks: Mapping[str, Path] = field(default_factory=dict)
     force: bool = False
 
 
@@ -149,7 +152,7 @@ def prognosis(table: Path, out: Path, request: Request, progress: Progress = sil
     Raises:
         LymphoscopeError: ``PROG-E-*``, ``USE-E-*``, ``IO-E-*``.
     """
-    patients = read_patients(table)
+    patients = with_risks(read_patients(table), request.risks, request.columns.patient)
     request = settled(request, patients)
     cohort = cohort_of(patients, request.columns, request.complete_cases)
     with claim(out, request.force, lambda entry: entry.name in _NAMES) as held:

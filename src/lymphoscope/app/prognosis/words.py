@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lymphoscope.app.prognosis.risks import named as named_risks
 from lymphoscope.app.prognosis.run import Request, models_of
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.evaluate.statistics import Resampling
@@ -36,4 +37,4 @@ def request_of(words: Mapping[str, Any]) -> Request:
         raise LymphoscopeError("USE-E-VALUE", what, "--variables", "Leave it out.")
     how = Resampling(words["replicates"], words["seed"])
     question = Question(models, variables, words["horizon"], words["unit"], words["folds"], how=how)
-    return Request(columns, question, words["complete_cases"], words["force"])
+    return Request(columns, question, words["complete_cases"], named_risks(words["risk"] or ()), words["force"])
