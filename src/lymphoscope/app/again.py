@@ -5,6 +5,7 @@ Numbers that others rest on are kept as hexadecimal strings: equal to the bit wh
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +54,7 @@ class Kept:
         path = self.folder / PET_FILE
         try:
             content = path.read_bytes()
-            return content if _stamp(path) == self.stamp else None
+            return content if stamp_of(path) == self.stamp else None
         except OSError:
             return None
 
@@ -121,6 +122,11 @@ class Told:
     again: Mapping[str, Any]
     grid: Geometry
 
+    @property
+    def digest(self) -> str:
+        """What this measurement of the case is known by: the hash of its record, which holds those of its masks."""
+        return hashlib.sha256(json.dumps(self.record, sort_keys=True).encode()).hexdigest()[:16]
+
 
 def told(folder: Path) -> Told:
     """Read of a case folder what is no image.
@@ -151,14 +157,15 @@ def read_again(folder: Path) -> Kept:
         LymphoscopeError: As `told`; ``READ-E-CHANGED`` where its masks are not those of its report; ``IO-E-NIFTI`` for
             an image that is damaged.
     """
-    case, stamp = told(folder), _stamp(folder / PET_FILE)
+    case, stamp = told(folder), stamp_of(folder / PET_FILE)
     with _what_reading_needs(), ThreadPoolExecutor() as pool:  # zlib lets go of the interpreter's lock
         files = (PET_FILE, "lesions.nii.gz", "removed.nii.gz", ORGANS_FILE)
         pet, lesions, removed, organs = pool.map(lambda name: read_image(folder / name, Notes()), files)
         return replace(_kept(case, pet, lesions, removed, organs), stamp=stamp)
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Time of the last change and size of a file: what tells that it is another by now."""
     try:
         found = path.stat()
     except OSError:

@@ -130,7 +130,8 @@ def test_a_case_measured_again_by_hand_under_a_draft_is_refused(ann: Any, access
     record = folder_of(cases) / "report.json"
     record.write_text(json.dumps(json.loads(record.read_text())))
     later = Browser(create_app(access.index, access)).enter("ann")
-    assert code(later.get(version)) == (422, "READ-E-CHANGED")
+    for browser in (ann, later):
+        assert code(browser.get(version)) == (422, "READ-E-CHANGED"), "also where the case is open already"
     assert (folder_of(cases) / "reading" / "v1.jsonl").exists()
 
 

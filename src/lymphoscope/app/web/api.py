@@ -174,6 +174,7 @@ def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
     grid, spacing, drawn = known.grid, ct_spacing(known.record), known.record["segmentation"]
     return {
         "id": case,
+        "digest": known.digest,
         "study": known.record["input"]["study_uid_hash"],
         "scanned": known.record["input"]["scanned"],
         "shape": grid.shape,
@@ -190,17 +191,20 @@ def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
 
 
 @api.get("/cases/{case}/{name}.nii.gz")
-def volume(case: str, name: str, person: Who, desk: At) -> Response:
-    """``pet`` (SUVbw, native grid), ``ct`` (HU), or ``ct-view``: of the CT what 2 mm pixels need."""
-    return Response(desk.case(case).volume(name), media_type="application/gzip", headers=FOREVER)
+def volume(case: str, name: str, person: Who, desk: At, of: str = "") -> Response:
+    """``pet`` (SUVbw, native grid), ``ct`` (HU), or ``ct-view``: of the CT what 2 mm pixels need.
+
+    A browser keeps it where ``of`` says which measurement of the case it belongs to.
+    """
+    return Response(desk.case(case).volume(name), media_type="application/gzip", headers=FOREVER if of else None)
 
 
 @api.get("/cases/{case}/mip/{frame}.png")
-def mip(case: str, frame: int, person: Who, desk: At, top: int = 10) -> Response:
+def mip(case: str, frame: int, person: Who, desk: At, top: int = 10, of: str = "") -> Response:
     """A frame of the turning projection, SUV 0 to ``top``; frame 0 is from the front, 9 from the patient's left."""
     if top not in TOPS or not 0 <= frame < FRAMES:
         raise LymphoscopeError("WEB-E-NOTHERE", "there is no such frame of the projection")
-    return Response(desk.frame(case, frame, top), media_type="image/png", headers=FOREVER)
+    return Response(desk.frame(case, frame, top), media_type="image/png", headers=FOREVER if of else None)
 
 
 @api.get("/cases/{case}/mip/{frame}/pick")

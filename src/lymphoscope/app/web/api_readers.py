@@ -51,6 +51,7 @@ def previous(case: str, person: Who, desk: At) -> dict[str, Any]:
     hard, soft = differences(scan.record, desk.told(case).record)
     return {
         "id": row.id,
+        "digest": desk.told(row.id).digest,
         "scanned": row.scanned,
         "of": scan.of,
         "key_numbers": scan.record["key_numbers"],

@@ -7,10 +7,11 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Lock, RLock
 from typing import Any
 
-from lymphoscope.app.again import Told, told
+from lymphoscope.app.again import Told, stamp_of, told
 from lymphoscope.app.reading.case import ReadCase, Version
 from lymphoscope.app.reading.preview import changes
 from lymphoscope.app.reading.signing import draft_record
@@ -30,17 +31,27 @@ class OpenCase:
     """A case in memory, with what the page was given of it.
 
     Args:
-        case: The case.
+        folder: The case folder.
+
+    Raises:
+        LymphoscopeError: Those of `ReadCase`.
     """
 
-    def __init__(self, case: ReadCase) -> None:
-        self.case = case
+    def __init__(self, folder: Path) -> None:
+        self._record = folder / "report.json"
+        self._stamp = stamp_of(self._record)
+        self.case = case = ReadCase(folder)
         self.lock = RLock()
         self.turntable = Turntable(case.kept.study.pet)
         self._files: dict[str, bytes] = {}
         self._making: dict[str, Lock] = {}
         self._lock = Lock()
         self._tables: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+    @property
+    def current(self) -> bool:
+        """Whether the case was not measured anew since it was read."""
+        return stamp_of(self._record) == self._stamp
 
     @property
     def size(self) -> int:
@@ -157,15 +168,15 @@ class Desk:
             LymphoscopeError: ``WEB-E-NOTHERE`` and those of `ReadCase`.
         """
         with self._lock:
-            if case_id in self._open:
+            if (known := self._open.get(case_id)) is not None and known.current:
                 self._open.move_to_end(case_id)
-                return self._open[case_id]
+                return known
             opening = self._opening.setdefault(case_id, Lock())
         folder = self.index.folder(case_id)
         with opening:  # who asks while it is being read waits, and does not read it once more
-            if (known := self._open.get(case_id)) is not None:
+            if (known := self._open.get(case_id)) is not None and known.current:
                 return known
-            opened = OpenCase(ReadCase(folder))
+            opened = OpenCase(folder)
             with self._lock:
                 self._open[case_id] = opened
                 while len(self._open) > 1 and sum(o.size for o in self._open.values()) > MOST_BYTES:
