@@ -28,6 +28,7 @@ def dataset_build(
     smooth: of_data.Smooth = 0.0,
     normalise: of_data.Normalise = "",
     candidates: of_data.Candidates = False,
+    deface: of_data.Deface = False,
     unmarked: of_data.Unmarked = False,
     test_share: of_data.TestShare = 0.0,
     table: of_data.PatientTable = None,
@@ -56,8 +57,10 @@ def dataset_build(
 
         wanted = tuple(word.strip() for word in (segments or "").split(",") if word.strip())
         registration = "deformable" if deformable else "rigid" if register else ""
-        masks = Wanted(wanted, readers, unmarked)
-        making = Making(grid, registration, masks, research_tracer, smooth, normalise, candidates)
+        making = Making(
+            grid, registration, Wanted(wanted, readers, unmarked), research_tracer,
+            smooth_mm=smooth, normalise=normalise, candidates=candidates, deface=deface,
+        )  # fmt: skip
         wish = Wish(making, table, test_share)
         places, hands = Places.of(tree, out, crosswalk), crew.Crew(workers, memory_gb, scheduler)
         with prepared(settings.threads()), watch.watching(manner) as watcher:

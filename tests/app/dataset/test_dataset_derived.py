@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,10 @@ from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.image.alignment import pet_body
+from lymphoscope.image.body_phantom import BodyOptions, body_phantom
 from lymphoscope.image.intensity import smoothed
 from lymphoscope.io.dataset.opening import open_dataset
+from lymphoscope.io.dicom_write import ScanFacts, write_study
 from lymphoscope.io.intake import load_study
 from lymphoscope.io.masks import read_mask
 from lymphoscope.io.nifti import read_nifti, write_nifti
@@ -81,6 +85,27 @@ def test_normalised_images_are_named_so_and_read_as_no_suv(tree: Path, tmp_path:
     data = open_dataset(places.out)
     assert set(data.cases[0].images) == {"ct:hu", "pet:suv"}, "without the option they are SUV and HU"
     assert not list(places.out.rglob("*candidates*")) and not list((tmp_path / "Dataset502_N-work").rglob("*normal*"))
+
+
+def test_faces_are_blanked_where_a_brain_shows_them_and_else_it_is_said(tree: Path, tmp_path: Path) -> None:
+    """One case of the body phantom with its head, one of a trunk."""
+    body = body_phantom(BodyOptions(pet_shape=(96, 72, 72), ct_shape=(96, 72, 72)))
+    both = tmp_path / "tree"
+    shutil.copytree(tree, both / "trunk")
+    write_study(both / "body", body.pet, body.ct, replace(ScanFacts(), patient_id="B1"))
+    lesions = Volume(body.lesions.foreground.astype(np.uint8), body.pet.geometry, Unit.LABEL)
+    write_nifti(both / "body" / "lesion_mask.nii.gz", lesions)
+    places = Places.of(both, tmp_path / "Dataset503_F", None)
+    outcome = build(places, Wish(Making(deface=True)), ALONE)
+    assert outcome.summary["done"] == 2 and outcome.summary["codes"]["DEID-W-FACE"] == 1
+    assert "blanked in 1 of 2 cases" in (places.out / "README.md").read_text()
+    scans = {p: load_study(both / p) for p in ("body", "trunk")}
+    for case in open_dataset(places.out).cases:
+        pet = read_nifti(case.images["pet:suv"], Unit.SUV_BW)
+        (name,) = (p for p, scan in scans.items() if scan.pet.array.shape == pet.array.shape)
+        gone = pet.array != scans[name].pet.array
+        assert gone.any() == (name == "body") and not pet.array[gone].any()
+        assert not (gone & read_mask(case.mask).foreground).any()
 
 
 @pytest.mark.parametrize("wrong", [{"smooth_mm": -1.0}, {"smooth_mm": 21.0}, {"normalise": "nyul"}])

@@ -163,11 +163,21 @@ def _made(members: Sequence[Member]) -> list[str]:
         + (f", by up to {max(moved):.1f} mm." if moved else "."),
         *([f"- It was deformed besides in {len(bent)} cases, by up to {max(bent):.1f} mm."] if bent else []),
         f"- The mask is of several readers in {len(read)} cases.",
+        *_faces(members),
         "- Dates are moved by a number of days that is the patient's own; ages from 90 on are given as 90.",
         "- A patient has all cases in one part and one fold. Both stay when cases are added.",
     ]
     lines += [f"- {count} cases with the warning {code}" for code, count in sorted(codes.items())]
     return lines
+
+
+def _faces(members: Sequence[Member]) -> list[str]:
+    found = [m.facts["face_removed"] for m in members if m.facts["face_removed"] is not None]
+    if not found:
+        return ["- Faces were not removed: from a CT of the head a face can be made."]
+    return [
+        f"- The front of the face was blanked in {sum(found)} of {len(found)} cases; lesions and 10 mm round them stay."
+    ]
 
 
 def _values(making: Mapping[str, Any]) -> list[str]:

@@ -35,6 +35,7 @@ from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.image.alignment import ct_body, pet_body
 from lymphoscope.image.components import components
+from lymphoscope.image.face import find_face
 from lymphoscope.image.intensity import normalised, smoothed
 from lymphoscope.image.likeness import likeness
 from lymphoscope.image.resample import labels_on, resample
@@ -75,6 +76,7 @@ def write_case(
     mask, readers = mask_of(study, headers, masks, making.masks, notes)
     numbers = quality(study.pet, study.volumes["ct"], mask, notes)
     images = _on_one_grid(smoothed(study.pet, making.smooth_mm), placed, mask, making.grid)
+    faces = _deface(images, study, mask, notes) if making.deface else None
     facts = {
         "quality": numbers,
         "marked": mask is not None,
@@ -83,6 +85,7 @@ def write_case(
         "spacing_mm": list(images[PET_FILE].geometry.spacing),
         "making": asdict(making),
         "registration": placed.facts,
+        "face_removed": faces,
         "readers": readers,
         "warnings": sorted({m.code for m in notes if m.code.split("-")[1] == "W"}),
     }
@@ -120,6 +123,16 @@ def _on_one_grid(pet: Volume, placed: PlacedCT, mask: LesionMask | None, grid: s
         there, _ = labels_on(mask, images[PET_FILE].geometry)
         images[LABELS_FILE] = Volume(there.foreground.astype(np.uint8), there.geometry, Unit.LABEL)
     return images
+
+
+def _deface(images: dict[str, Volume], study: Study, mask: LesionMask | None, notes: Notes) -> bool:
+    """Blank the front of the face in the images; whether it was found."""
+    face = find_face(study.pet, study.volumes["ct"], mask)
+    if face is None:
+        notes.add("DEID-W-FACE", "no brain is in view, by which the face is found: it was not looked for")
+        return False
+    images |= {name: face.blanked(images[name]) for name in (CT_FILE, PET_FILE)}
+    return True
 
 
 def _picture(images: Mapping[str, Volume]) -> bytes:

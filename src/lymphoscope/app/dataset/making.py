@@ -41,6 +41,7 @@ class Making:
         smooth_mm: Full width at half maximum of a Gaussian filter of the PET, mm; 0 for none.
         normalise: Name in `NORMALISATIONS`; empty for SUV and HU.
         candidates: Write the regions that the rules find, beside the labels.
+        deface: Blank the front of the face in PET and CT.
 
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` or ``USE-E-NAME`` for what cannot be.
@@ -53,6 +54,7 @@ class Making:
     smooth_mm: float = 0.0
     normalise: str = ""
     candidates: bool = False
+    deface: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""

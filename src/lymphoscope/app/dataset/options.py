@@ -68,6 +68,9 @@ Normalise = Annotated[
 Candidates = Annotated[
     bool, typer.Option("--candidates", help="Write the regions that rules find, beside the labels, which they are not.")
 ]
+Deface = Annotated[
+    bool, typer.Option("--deface", help="Blank the front of the face in PET and CT; lesions and 10 mm round them stay.")
+]
 Unmarked = Annotated[
     bool,
     typer.Option("--unmarked", help="Take studies without a mask too: into imagesUn, of test patients into imagesTs."),
