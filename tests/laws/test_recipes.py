@@ -37,8 +37,12 @@ TRAINED = sorted(name for name, recipe in RECIPES.items() if recipe.learnt)
 
 
 def _stages() -> list[tuple[str, str]]:
-    """Recipe and id of everything that is trained; what several recipes share stands for all of them."""
-    found = {stage: (name, stage.id) for name in reversed(TRAINED) for stage in reversed(RECIPES[name].learnt)}
+    """Recipe and id of everything that is trained; what several share, voxel size aside, stands for all."""
+    found: dict[tuple[Any, ...], tuple[str, str]] = {}
+    for name in TRAINED:
+        for stage in RECIPES[name].learnt:
+            what = (stage.reads, replace(stage.trained, grid=Use("native")))
+            found.setdefault(what, (name, stage.id))
     return sorted(found.values())
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from monai.transforms import MeanEnsemble, VoteEnsemble
+from scipy import ndimage
 
 from lymphoscope.app.prediction import Wanted, predict
 from lymphoscope.app.training import Training, train
+from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.progress import silent
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
@@ -23,11 +25,12 @@ from lymphoscope.io.dataset.writing import About, NewCase, write_nnunet
 from lymphoscope.io.nifti import read_nifti
 from lymphoscope.learn.build import network_of
 from lymphoscope.learn.fit import Budget, Machine, Task, fit
-from lymphoscope.learn.infer import Slicewise
+from lymphoscope.learn.infer import Slicewise, Sliding
 from lymphoscope.learn.parts import made
-from lymphoscope.learn.predict import Member, joined, predict_stage
-from lymphoscope.learn.prepare import Prepared, inputs, places, truth
+from lymphoscope.learn.predict import Member, Predicted, joined, on_grid, predict_stage
+from lymphoscope.learn.prepare import Prepared, channels, inputs, places, truth
 from lymphoscope.learn.torch_engine import by_torch
+from lymphoscope.learn.view import View
 from lymphoscope.recipes.ensembles import ENSEMBLES
 from lymphoscope.recipes.spec import Recipe, Stage, Use
 
@@ -41,7 +44,8 @@ def small(recipe: Recipe, **words: object) -> Recipe:
         if stage.learn is None:
             return stage
         net, sampler = stage.learn.net, stage.learn.sampler
-        net = Use(net.name, {**net.params, "widths": (4, 8)[: len(net.params["widths"])]})
+        kernels = {"kernels": 3, "convs": 1} if net.name == "unet" else {"kernels": 3}
+        net = Use(net.name, {**net.params, "widths": (4, 4, 4, 8)[: len(net.params["widths"])], **kernels})
         return replace(
             stage,
             learn=replace(stage.learn, net=net, sampler=Use(sampler.name, {**sampler.params, "size": SIDE}), **words),
@@ -173,3 +177,86 @@ def test_views_and_volume_are_trained_joined_and_asked(data: Path, tmp_path: Pat
     predict(copied, data, tmp_path / "by_mean", Wanted((0,), part="held-out", probability=True))
     found = read_nifti(tmp_path / "by_mean" / "probability" / "case4.nii.gz", Unit.PROBABILITY).array
     assert found.shape == (18, 20, 22) and found.min() >= 0 and found.max() <= 1
+
+
+def test_the_learnt_vote_of_c2_begins_as_the_mean() -> None:
+    (stage,) = (one for one in ENSEMBLES["c2-stacker"].learnt if one.id == "vote")
+    said = np.array([[0.9, 0.2], [0.4, 0.3]], np.float32).reshape(1, 2, 1, 1, 2)
+    with torch.no_grad():
+        found = network_of(stage, LABELS).predict(torch.from_numpy(said))[0, 1].numpy()
+    np.testing.assert_allclose(found.ravel(), [0.65, 0.25], atol=1e-6)
+
+
+def test_mirroring_an_even_handed_network_changes_nothing() -> None:
+    def smooth(images: np.ndarray) -> np.ndarray:
+        mean = np.stack([ndimage.uniform_filter(image[0], 3) for image in images])[:, None]
+        return np.concatenate([1 - mean, mean], axis=1)
+
+    learn = replace(ENSEMBLES["c2-refiner"].learnt[0].trained, infer=Use("sliding", {"overlap": 0.5, "mirror": "zyx"}))
+    images = np.random.default_rng(0).random((1, 11, 9, 10), dtype=np.float32)
+    view = View((8, 8, 8))
+    np.testing.assert_allclose(
+        made("infer", learn.infer)(smooth, images, view), Sliding(0.5)(smooth, images, view), atol=1e-6
+    )
+
+
+def test_lesions_keep_their_probability_from_6_mm_to_the_grid_of_the_pet() -> None:
+    native = Geometry.axial((40, 44, 44), (3.27, 4.07, 4.07))
+    grids = [made("grid", stage.trained.grid) for stage in ENSEMBLES["c2-refiner"].learnt[:2]]
+    for grid in grids:
+        coarse = grid(native)
+        z, y, x = np.indices(coarse.shape) * np.array(coarse.spacing).reshape(3, 1, 1, 1)
+        away = np.sqrt((z - 60) ** 2 + (y - 90) ** 2 + (x - 80) ** 2)
+        lesion = (1 / (1 + np.exp((away - 15) / 3))).astype(np.float32)
+        found = on_grid(Predicted(np.stack([1 - lesion, lesion]), coarse), native).lesion
+        total = lesion.sum(dtype=float) * coarse.voxel_ml
+        assert found.array.sum(dtype=float) * native.voxel_ml == pytest.approx(total, rel=0.05)
+
+
+def test_the_refiner_sees_five_windows_and_the_vote_and_can_pass_that_on() -> None:
+    stage = ENSEMBLES["c2-refiner"].stages[-1]
+    volumes, marked = lesion_phantom(0, shape=(12, 12, 12))
+    rng = np.random.default_rng(0)
+    said = np.clip(0.2 + 0.6 * marked.array + rng.normal(0, 0.1, marked.array.shape), 0, 1).astype(np.float32)
+    images, _ = inputs(stage, {**volumes, "vote": Volume(said, marked.geometry, Unit.PROBABILITY)})
+    suv, hu = volumes["pet:suv"].array, volumes["ct:hu"].array
+    windows = ((suv, 0, 30), (suv, 2, 10), (hu, -150, 300), (hu, -1000, -200), (hu, -100, 100))
+    wanted = [(np.clip(image, low, high) - low) / (high - low) for image, low, high in windows]
+    np.testing.assert_allclose(images, np.stack([*wanted, said]), atol=1e-5)
+    net = network_of(stage, LABELS)
+    assert channels(stage) == len(images) == 6
+    with torch.no_grad():
+        for name, weight in net.named_parameters():
+            weight.zero_()
+            if name == "backbone.body.0.conv.weight":
+                weight[0, 5, 4, 4, 4] = 1.0
+            elif name == "backbone.body.0.adn.N.weight":
+                weight[0] = float(np.sqrt(said.var() + 1e-5))  # undoes the norm
+            elif name == "backbone.body.0.adn.N.bias":
+                weight[0] = float(said.mean())
+            elif name == "heads.0.scores.0.weight":
+                weight[1, 0] = 1.0
+            elif name == "heads.0.scores.0.bias":
+                weight[1] = -0.5
+        given = torch.from_numpy(images)[None]
+        passed = net.backbone(given)[0][0, 0].numpy()
+        drawn = net.predict(given)[0].argmax(0).numpy()
+    np.testing.assert_allclose(passed, said, atol=1e-4)
+    sure = np.abs(said - 0.5) > 1e-3
+    np.testing.assert_array_equal(drawn[sure] == 1, said[sure] > 0.5)
+
+
+def test_resolutions_vote_and_a_third_network_refines(data: Path, tmp_path: Path) -> None:
+    recipe, run = small(ENSEMBLES["c2-refiner"], batch=1), tmp_path / "run"
+    card = train(recipe, data, run, Training(folds=(1,), steps=1), silent)
+    assert set(card["folds"]["1"]["training"]) == {"at6mm", "at4mm", "lesions"}
+    assert len(list((run / "out_of_fold" / "vote").iterdir())) == 4, (
+        "what is learnt from through a rule is of all cases"
+    )
+    assert not (run / "fold_0" / "lesions").exists()
+    shapes = {stage: np.load(run / "prepared" / stage / "case0.images.npy").shape for stage in ("at6mm", "lesions")}
+    assert shapes == {"at6mm": (5, 12, 13, 15), "lesions": (6, 18, 20, 22)}
+    made_ = predict(run, data, tmp_path / "masks", Wanted((1,), part="held-out", probability=True))
+    assert made_["networks"] == 3
+    told = read_nifti(tmp_path / "masks" / "probability" / "case4.nii.gz", Unit.PROBABILITY)
+    assert told.array.shape == (18, 20, 22)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.learn.batch import IGNORE, Batch
@@ -79,6 +80,14 @@ def test_deep_is_the_weighted_sum_over_levels() -> None:
     assert found == {"ce": pytest.approx(0.5 * levels[0] + 0.3 * levels[1] + 0.2 * levels[2])}
     again = _values(Objective(use("deep", loss=BOTH)), {"logits": logits}, batch)
     assert again["ce"] == pytest.approx(2 / 3 * levels[0] + 1 / 3 * levels[1])
+
+
+def test_deep_can_bring_the_logits_up_instead() -> None:
+    logits, batch = _logits(8, 4, 2), _batch()
+    deep = use("deep", loss=use("ce"), weights=(0.0, 1.0, 0.0), smaller="none")
+    found = _values(Objective(deep), {"logits": logits}, batch)
+    raised = functional.interpolate(logits[1], size=(8, 8, 8), mode="trilinear")
+    assert found["ce"] == pytest.approx(_values(Objective(use("ce")), {"logits": [raised]}, batch)["ce"])
 
 
 def test_deep_levels_of_weight_0_get_no_gradient() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch.nn import functional
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.learn.batch import IGNORE, Batch
 from lymphoscope.learn.losses.loss import Loss, total
+from lymphoscope.nets.heads import enlarged
 from lymphoscope.nets.network import Outputs
 
 
@@ -41,7 +42,8 @@ class Deep(Loss):
     Args:
         loss: The loss at each level.
         weights: One a level, finest first; when not given those of `halving`. A level of weight 0 is not computed.
-        smaller: How labels come to a coarser level: ``max``, so that a lesion of one voxel stays, or ``nearest``.
+        smaller: How labels come to a coarser level: ``max``, so that a lesion of one voxel stays, or ``nearest``;
+            ``none`` leaves them as they are and enlarges the logits.
 
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` where there are not as many weights as levels of logits, or for another word.
@@ -54,9 +56,9 @@ class Deep(Loss):
 
     def __init__(self, loss: Loss, weights: Sequence[float] | None = None, smaller: str = "max") -> None:
         super().__init__()
-        if smaller not in ("max", "nearest"):
-            raise LymphoscopeError("USE-E-VALUE", f"labels are made smaller by max or nearest, not {smaller!r}")
-        self.loss, self.weights, self.smaller = loss, weights, shrink if smaller == "max" else thin
+        if smaller not in _SMALLER:
+            raise LymphoscopeError("USE-E-VALUE", f"labels are made smaller by max, nearest or none, not {smaller!r}")
+        self.loss, self.weights, self.smaller = loss, weights, _SMALLER[smaller]
 
     def parts(self, *seen: Any) -> dict[str, Tensor]:
         """Named values, each summed over the levels."""
@@ -71,7 +73,8 @@ class Deep(Loss):
         found: dict[str, Tensor] = {}
         for logits, weight in zip(levels, weights, strict=True):
             if weight:
-                for name, value in self.loss.parts(logits, self.smaller(labels, logits.shape[2:])).items():
+                marked = self.smaller(labels, logits.shape[2:])
+                for name, value in self.loss.parts(enlarged(logits, marked.shape[2:]), marked).items():
                     found[name] = found[name] + weight * value if name in found else weight * value
         return found
 
@@ -178,6 +181,13 @@ def shrink(labels: Tensor, size: Sequence[int]) -> Tensor:
 def thin(labels: Tensor, size: Sequence[int]) -> Tensor:
     """Labels at a coarser size, each the nearest to its centre: a lesion of one voxel may be lost."""
     return functional.interpolate(labels.float(), size=tuple(size), mode="nearest-exact").long()
+
+
+_SMALLER: Mapping[str, Callable[[Tensor, Sequence[int]], Tensor]] = {
+    "max": shrink,
+    "nearest": thin,
+    "none": lambda labels, size: labels,
+}
 
 
 def _labels(batch: Batch) -> Tensor:

@@ -170,7 +170,7 @@ LOSSES.put(
     params={
         "loss": "the loss at each level",
         "weights": "one a level, finest first; when not given 1, ½, ¼ …, the coarsest 0, divided by their sum",
-        "smaller": "how labels are brought to a coarser level: max, or nearest",
+        "smaller": "how labels come to a coarser level: max, or nearest; none to enlarge the logits",
     },
     inner={"loss": "loss"},
 )
