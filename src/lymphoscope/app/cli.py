@@ -90,6 +90,7 @@ def run(
     model: m.RunModel = None,
     budget: m.BudgetName = None,
     store: m.StoreFolder = None,
+    prognosis: m.PrognosisRun = None,
     connectivity: o.Connectivity = 18,
     min_volume_ml: o.MinVolume = 3.0,
     weight_kg: o.WeightKg = None,
@@ -466,6 +467,7 @@ def serve(
     database: o.Database = "",
     rebuild_index: o.RebuildIndex = False,
     demo: o.Demo = False,
+    unaided: o.Unaided = False,
     verify_audit: o.VerifyAudit = None,
     as_json: o.Json = False,
 ) -> None:
@@ -475,11 +477,13 @@ def serve(
     """
     with _verb(context):
         from lymphoscope.app.web import verb
+        from lymphoscope.app.web.door import Door
 
         if verify_audit is not None:
             verb.verify_audit(verify_audit)
             return
-        door, user = verb.Door(host, port, name, database), verb.NewUser(add_user, role, user_name)
+        names = tuple(part.strip().lower() for part in name.split(",") if part.strip())
+        door, user = Door(host, port, names, database, unaided), verb.NewUser(add_user, role, user_name)
         verb.serve(cases, door, user, rebuild_index, demo)
 
 

@@ -405,6 +405,14 @@ UserName = Annotated[
 Database = Annotated[
     str, typer.Option("--database", metavar="URL", help="Another database than SQLite beside the cases.")
 ]
+Unaided = Annotated[
+    bool,
+    typer.Option(
+        "--unaided",
+        help="Readers begin from all that was preselected; what rules or network suggest is not shown.",
+        rich_help_panel=_DOOR,
+    ),
+]
 VerifyAudit = Annotated[
     Path | None,
     typer.Option("--verify-audit", metavar="FILE", help="Verify an exported audit trail (CSV or JSON), and leave."),

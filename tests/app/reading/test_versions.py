@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from lymphoscope.app.pipeline import run
 from lymphoscope.app.reading import chain
-from lymphoscope.app.reading.case import ReadCase, Version
+from lymphoscope.app.reading.case import Begun, ReadCase, Version
 from lymphoscope.app.reading.numbers import record_of, report_of
 from lymphoscope.app.reading.signing import MEANINGS, SOFTWARE, Signature, draft_record, sign
 from lymphoscope.core.errors import LymphoscopeError
@@ -153,6 +154,24 @@ def test_two_readers_begin_from_the_same_and_do_not_meet(case: ReadCase) -> None
     assert two.now.head == case.start.head
 
 
+def test_an_unaided_reader_begins_from_all_that_was_preselected_and_sees_no_suggestion(case: ReadCase) -> None:
+    judged = case.start.with_regions(
+        replace(next(iter(case.start)), action="remove", organ="heart", why="in the heart")
+    )
+    case.__dict__["start"] = judged
+    version = case.new("ann", of=Begun(unaided=True))
+    assert all(r.counted and not (r.organ or r.why or r.read or r.doubtful) for r in version.now)
+    assert version.now.owned().tolist() == judged.owned().tolist()
+    record = draft_record(version)
+    stages = {row["stage"]: row["tmtv_ml"] for row in record["segmentation"]["stages"]}
+    assert len(set(stages.values())) == 1, "nothing was removed yet"
+    assert "heart" not in json.dumps([record["lesions"], record["segmentation"]["removed"]])
+    do(version, "remove", regions=[counted(version)[0]])
+    again = ReadCase(case.folder)
+    again.__dict__["start"] = judged
+    assert again.version("v1").now.head == version.now.head
+
+
 def test_a_stale_tab_changes_nothing(case: ReadCase) -> None:
     version = case.new("ann")
     tip = version.tip
@@ -204,8 +223,8 @@ def test_signing_locks_and_reopening_makes_a_new_version(case: ReadCase) -> None
     assert code_of(lambda: do(version, "undo")) == "READ-E-SIGNED"
     assert code_of(lambda: sign(version, signature(version), version.tip)) == "READ-E-SIGNED"
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
-    assert code_of(lambda: case.new("ann", "reopen", "v1")) == "READ-E-SIGN"
-    later = case.new("ann", "reopen", "v1", "a node was missed")
+    assert code_of(lambda: case.new("ann", "reopen", Begun("v1"))) == "READ-E-SIGN"
+    later = case.new("ann", "reopen", Begun("v1"), "a node was missed")
     assert (later.name, later.begin["parent"], later.now.head) == ("v2", "v1", version.now.head)
     do(later, "remove", regions=[counted(later)[0]])
     assert ReadCase(case.folder).version("v2").now.head == later.now.head

@@ -13,8 +13,11 @@ import numpy as np
 from lymphoscope.app.reading.case import ReadCase
 from lymphoscope.app.web.access import Access
 from lymphoscope.app.web.index import Index
+from lymphoscope.app.web.server import create_app
 from lymphoscope.core.units import Unit
 from lymphoscope.io.nifti import read_nifti
+
+from .conftest import Browser
 
 
 def counted(table: dict[str, Any]) -> list[int]:
@@ -186,6 +189,19 @@ def test_a_signed_version_stays_and_is_reopened_by_an_admin(ann: Any, browser: C
     assert chief.get(fresh).json()["head"] == told["head"]
     assert chief.get(f"{version}/files/report.json").content == report
     assert chief.get(f"{fresh}/files/report.json").status_code == 404, "a draft has no document"
+
+
+def test_an_unaided_reader_is_not_told_what_rules_made_of_the_uptake(access: Access) -> None:
+    told = {}
+    for unaided in (False, True):
+        reader = Browser(create_app(access.index, access, unaided=unaided)).enter("ben" if unaided else "ann")
+        version = reader.begin()
+        said = [reader.get(reader.case).json()["messages"], reader.get(version).json()["messages"]]
+        codes = {m["code"] for messages in said for m in messages} | set(reader.get("/api/cases").json()[0]["flags"])
+        told[unaided] = {code for code in codes if code.startswith("SEG-")}
+        assert all(row["counted"] for row in reader.get(version).json()["rows"]) or not unaided
+    assert told[False]
+    assert not told[True]
 
 
 def test_a_killed_server_loses_nothing_and_the_index_is_made_again(ann: Any, access: Access, cases: Path) -> None:

@@ -12,6 +12,7 @@ from fastapi.testclient import TestClient
 
 from lymphoscope.app.web import demo, server
 from lymphoscope.app.web.access import Access
+from lymphoscope.app.web.door import Door
 from lymphoscope.app.web.index import Index
 from lymphoscope.app.web.server import create_app
 from lymphoscope.core.errors import LymphoscopeError
@@ -181,7 +182,7 @@ def test_hostile_names_come_back_as_text(ann: Any) -> None:
 def test_an_installation_without_the_viewer_says_so(cases: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "PAGE_FILES", {})
     with pytest.raises(LymphoscopeError, match="viewer") as error:
-        server.serve(cases, "127.0.0.1", 0, "", (), print)
+        server.serve(cases, Door(), print)
     assert error.value.code == "USE-E-EXTRA"
 
 

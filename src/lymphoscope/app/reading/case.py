@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
@@ -21,7 +22,7 @@ from lymphoscope.app.measure import Known
 from lymphoscope.app.reading import chain
 from lymphoscope.app.reading.adjudication import disputed
 from lymphoscope.app.reading.history import History
-from lymphoscope.app.reading.numbers import preselected, start_of
+from lymphoscope.app.reading.numbers import preselected, start_of, unjudged
 from lymphoscope.app.reading.scene import Scene
 from lymphoscope.app.references import References
 from lymphoscope.core.body import DEFAULT_LEAN_MASS
@@ -164,6 +165,21 @@ class Version:
         self.events.append(event)
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What a version begins from.
+
+    Attributes:
+        parent: A signed version; the case itself when empty.
+        other: The other reader's signed version, for what is adjudicated.
+        unaided: All that was preselected counts: what rules or network said of it is not shown.
+    """
+
+    parent: str = ""
+    other: str = ""
+    unaided: bool = False
+
+
 class ReadCase:
     """A case folder with its versions.
 
@@ -238,31 +254,34 @@ class ReadCase:
         begin = events[0]
         if begin["case"] != self.digest:
             raise LymphoscopeError("READ-E-CHANGED", "the case is not the one that this version began from")
-        start = self._begun(begin["parent"], begin.get("other", ""))
+        start = self._begun(Begun(begin["parent"], begin.get("other", ""), begin.get("unaided", False)))
         if start.head != begin["is"]["head"]:
             raise LymphoscopeError("READ-E-CHANGED", "the version began from another mask")
         self._versions[name] = Version(self, name, start, events)
         return self._versions[name]
 
-    def _begun(self, parent: str, other: str) -> Reading:
+    def _begun(self, of: Begun) -> Reading:
         """What a version begins from: the case, a signed version, or two of them laid over one another."""
-        first = self.version(parent).now if parent else self.start
-        return disputed(first, self.version(other).now, self.scene.connectivity) if other else first
+        first = self.version(of.parent).now if of.parent else self.start
+        if of.unaided:
+            return unjudged(first)
+        return disputed(first, self.version(of.other).now, self.scene.connectivity) if of.other else first
 
-    def new(self, by: str, purpose: str = "read", parent: str = "", reason: str = "", other: str = "") -> Version:
+    def new(self, by: str, purpose: str = "read", of: Begun | None = None, reason: str = "") -> Version:
         """Begin a version.
 
         Args:
             by: Login of who will read.
             purpose: ``read``, ``adjudicate`` or ``reopen``.
-            parent: Signed version to begin from; the case itself when empty.
+            of: What to begin from; the case itself when None.
             reason: Why, for what is reopened.
-            other: The other reader's signed version, for what is adjudicated.
 
         Raises:
             LymphoscopeError: ``READ-E-SIGN`` where a parent is not signed, or a reason or the other reader's version
                 is wanted and not given.
         """
+        of = of or Begun()
+        parent, other = of.parent, of.other
         for name in filter(None, (parent, other)):
             if self.version(name).signature is None:
                 raise LymphoscopeError("READ-E-SIGN", f"version {name} is not signed", fix="Go on with it.")
@@ -270,14 +289,14 @@ class ReadCase:
             raise LymphoscopeError("READ-E-SIGN", "a signed version is reopened with a reason", fix="Say why.")
         if (purpose == "adjudicate") != bool(other) or (other and other == parent):
             raise LymphoscopeError("READ-E-SIGN", "two readers' versions are adjudicated", fix="Name both.")
-        start = self._begun(parent, other)
+        start = self._begun(of)
         with writing():
             (self.folder / READING).mkdir(exist_ok=True)
         numbers = [int(name[1:]) for name in self.names()]
         name = f"v{max(numbers, default=0) + 1}"
         voxel_ml = self.kept.study.pet.geometry.voxel_ml
         figures = {"head": start.head, "tmtv_ml": start.counted_voxels * voxel_ml, "n": sum(r.counted for r in start)}
-        said = {"purpose": purpose, "parent": parent, "other": other, "reason": reason, "case": self.digest}
+        said = {"purpose": purpose, **vars(of), "reason": reason, "case": self.digest}
         event = {"kind": "begin", "by": by, "when": now(), "software": __version__, "is": figures, **said}
         chain.append(self.log(name), event, chain.BEGINNING)
         return self.version(name)

@@ -34,6 +34,17 @@ def start_of(kept: Kept) -> Reading:
     return Reading(kept.study.pet.geometry.shape, regions, last)
 
 
+def unjudged(start: Reading) -> Reading:
+    """The same regions as if neither rules nor network had judged them: all count, and nothing is said of them.
+
+    It is step 0 of the benchmark workflow, from which a reader begins who is not to see what was suggested.
+
+    Reference:
+        Boellaard 2024, JNM 65:1343.
+    """
+    return start.with_regions(*(Region(r.number, r.voxels, "include", rule="preselected") for r in start))
+
+
 def preselected(start: Reading) -> Voxels:
     """Voxels of all regions that a case began with."""
     return start.owned()
@@ -117,6 +128,10 @@ def draft_of(kept: Kept, reading: Reading, before: Voxels, known: Known) -> Repo
     return measure(kept.study, segmentation, known=known, texture=None)
 
 
+_SAME = ("input", "series", "suv", "audit", "settings", "settings_sha256", "prognosis")
+"""What a reading leaves as it was. Networks foretell from the image, whatever is drawn in it."""
+
+
 def record_of(kept: Kept, report: Report, software: Mapping[str, Any], reading: Mapping[str, Any]) -> dict[str, Any]:
     """The result record of a reading: the case's own, with everything that a reading bears on made anew.
 
@@ -127,7 +142,7 @@ def record_of(kept: Kept, report: Report, software: Mapping[str, Any], reading: 
         reading: State, word, version and signature.
     """
     made = tracked_for(kept, record(report, software, kept.record["settings"]))
-    same = {name: kept.record[name] for name in ("input", "series", "suv", "audit", "settings", "settings_sha256")}
+    same = {name: kept.record[name] for name in _SAME if name in kept.record}
     return {**made, **same, "reading": dict(reading)}
 
 

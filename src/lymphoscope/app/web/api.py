@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lymphoscope.app.again import ct_spacing
 from lymphoscope.app.reading.answers import QUESTIONS
+from lymphoscope.app.reading.case import Begun
 from lymphoscope.app.reading.faint import faint_foci
 from lymphoscope.app.reading.history import REDO, UNDO
 from lymphoscope.app.reading.preview import told
 from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
 from lymphoscope.app.web.access import Person
-from lymphoscope.app.web.desk import Desk
+from lymphoscope.app.web.desk import Desk, judging
 from lymphoscope.app.web.earlier import earlier_scans
 from lymphoscope.app.web.index import VersionFact, reads
 from lymphoscope.app.web.leases import BEAT_S
@@ -148,7 +149,8 @@ def cases(person: Who, desk: At) -> list[dict[str, Any]]:
     return [
         {
             "id": row.id, "folder": row.folder, "status": row.status, "why": row.why, "study": row.study,
-            "scanned": row.scanned, "flags": json.loads(row.flags),
+            "scanned": row.scanned,
+            "flags": [code for code in json.loads(row.flags) if not (desk.unaided and judging(code))],
             **_versions([VersionFact(**v) for v in json.loads(row.versions)], person),
         }
         for row in desk.index.rows()
@@ -185,7 +187,7 @@ def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
         "organs": known.again["organs"],
         "threshold": drawn["threshold"],
         "method": drawn["method"],
-        "messages": known.record["messages"],
+        "messages": [m for m in known.record["messages"] if not (desk.unaided and judging(m["code"]))],
         "previous": before.id if (before := desk.index.before(case)) is not None else None,
     }
 
@@ -235,7 +237,8 @@ def begin(case: str, sent: NewVersion, person: Who, desk: At) -> dict[str, Any]:
         for parent in filter(None, (sent.parent, sent.other)):
             with desk.version(case, parent, person):
                 pass
-        version = opened.case.new(person.login, sent.purpose, sent.parent, _text(sent.reason), sent.other)
+        begun = Begun(sent.parent, sent.other, desk.unaided and sent.purpose == "read")
+        version = opened.case.new(person.login, sent.purpose, begun, _text(sent.reason))
         desk.index.refresh(case)
     return {"name": version.name}
 

@@ -117,6 +117,7 @@ def _table(version: Version) -> dict[str, Any]:
         for row in rows
     ]  # fmt: skip
     added, gone = changes(version.history.start, reading)
+    hidden = bool(version.begin.get("unaided"))
     return {
         "version": version.name,
         "edits": version.edits,
@@ -132,11 +133,16 @@ def _table(version: Version) -> dict[str, Any]:
         "rows": rows,
         "key_numbers": record["key_numbers"],
         "stages": record["segmentation"]["stages"],
-        "messages": record["messages"],
+        "messages": [m for m in record["messages"] if not (hidden and judging(m["code"]))],
         "lesions_sha256": record["segmentation"]["lesions_sha256"],
         "can_undo": version.history.can_undo and version.signature is None,
         "can_redo": version.history.can_redo and version.signature is None,
     }
+
+
+def judging(code: str) -> bool:
+    """Whether a message tells what rules or network made of the uptake, which an unaided reader is not shown."""
+    return code.startswith("SEG-")
 
 
 def _hottest(version: Version, number: int) -> tuple[int, int, int]:
@@ -153,9 +159,11 @@ class Desk:
     Args:
         index: The database.
         access: Log-ins.
+        unaided: Readers begin from all that was preselected.
     """
 
-    def __init__(self, index: Index, access: Access) -> None:
+    def __init__(self, index: Index, access: Access, unaided: bool = False) -> None:
+        self.unaided = unaided
         self.index, self.access, self.leases = index, access, Leases(index)
         self._open: OrderedDict[str, OpenCase] = OrderedDict()
         self._opening: dict[str, Lock] = {}

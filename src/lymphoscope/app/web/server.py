@@ -24,6 +24,7 @@ from lymphoscope.app.web.api import COOKIE, FOREVER, Sent, api, desk_of
 from lymphoscope.app.web.api_audit import audits
 from lymphoscope.app.web.api_readers import readers
 from lymphoscope.app.web.desk import Desk
+from lymphoscope.app.web.door import Door
 from lymphoscope.app.web.guard import LOG, MOST_UPLOAD, Guard
 from lymphoscope.app.web.index import Index
 from lymphoscope.app.web.uploads import Uploads, uploads
@@ -46,7 +47,9 @@ _STATUS: Mapping[str, int] = {
 _KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-def create_app(index: Index, access: Access, hosts: frozenset[str] = LOOPBACK, secure: bool = False) -> Any:
+def create_app(
+    index: Index, access: Access, hosts: frozenset[str] = LOOPBACK, secure: bool = False, unaided: bool = False
+) -> Any:
     """Make the application.
 
     Args:
@@ -54,12 +57,13 @@ def create_app(index: Index, access: Access, hosts: frozenset[str] = LOOPBACK, s
         access: Log-ins.
         hosts: Names that the server may be called by.
         secure: The session's cookie goes over TLS only.
+        unaided: As in `Door`.
 
     Returns:
         An ASGI application.
     """
     app = FastAPI(title="Lymphoscope reading page", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.state.desk, app.state.secure, app.state.limit = Desk(index, access), secure, Limit(900, 30.0)
+    app.state.desk, app.state.secure, app.state.limit = Desk(index, access, unaided), secure, Limit(900, 30.0)
     app.include_router(api)
     app.include_router(readers)
     app.include_router(audits)
@@ -187,15 +191,12 @@ def listening(host: str, port: int) -> socket.socket:
     return found
 
 
-def serve(cases: Path, host: str, port: int, database: str, names: tuple[str, ...], told: Any) -> None:
+def serve(cases: Path, door: Door, told: Any) -> None:
     """Serve the cases of a folder until interrupted.
 
     Args:
         cases: Folder with case folders.
-        host: Address to listen at; anything but loopback needs users.
-        port: Port, 0 for a free one.
-        database: Database URL, or empty.
-        names: Names that the server is called by, besides its address.
+        door: Where and how.
         told: Called with the link when the server listens.
 
     Raises:
@@ -206,15 +207,16 @@ def serve(cases: Path, host: str, port: int, database: str, names: tuple[str, ..
     if VIEWER not in PAGE_FILES:
         what, fix = "the page's viewer is not in this installation", "Install a released wheel, or run `make page`."
         raise LymphoscopeError("USE-E-EXTRA", what, fix=fix)
-    local = host in LOOPBACK
-    index = Index(cases, database)
+    local = door.host in LOOPBACK
+    index = Index(cases, door.database)
     index.rebuild()
     access = Access(index, link=local)
-    with closing(listening(host, port)) as socket_:
-        shown = f"[{host}]" if ":" in host else host
+    with closing(listening(door.host, door.port)) as socket_:
+        shown = f"[{door.host}]" if ":" in door.host else door.host
         address = f"http://{shown}:{socket_.getsockname()[1]}"
         told(f"{address}/login?once={access.once}" if local else address)
-        app = create_app(index, access, LOOPBACK if local else frozenset({host, *names}), secure=not local)
+        hosts = LOOPBACK if local else frozenset({door.host, *door.names})
+        app = create_app(index, access, hosts, secure=not local, unaided=door.unaided)
         LOG.setLevel(logging.INFO)
         settings = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False, lifespan="off")
         uvicorn.Server(settings).run(sockets=[socket_])

@@ -12,24 +12,8 @@ from tempfile import TemporaryDirectory
 
 from lymphoscope.app.libraries import prepared
 from lymphoscope.app.settings import threads
+from lymphoscope.app.web.door import Door
 from lymphoscope.core.errors import LymphoscopeError
-
-
-@dataclass(frozen=True)
-class Door:
-    """Where the page is served.
-
-    Attributes:
-        host: Address.
-        port: Port, 0 for a free one.
-        names: Names the server is called by, separated by commas.
-        database: Database URL, or empty.
-    """
-
-    host: str
-    port: int
-    names: str
-    database: str
 
 
 @dataclass(frozen=True)
@@ -84,9 +68,8 @@ def serve(cases: Path | None, door: Door, user: NewUser, rebuild: bool, demo: bo
         _say(f"{Index(cases, door.database).rebuild()} cases")
     else:
         logging.basicConfig(format="%(asctime)s %(message)s", stream=sys.stderr, level=logging.WARNING)
-        names = tuple(name.strip().lower() for name in door.names.split(",") if name.strip())
         with prepared(threads()):
-            server.serve(cases, door.host, door.port, door.database, names, _say)
+            server.serve(cases, door, _say)
 
 
 def verify_audit(path: Path) -> None:
