@@ -141,9 +141,8 @@ def data(tmp_path: Path) -> Path:
     grid = Geometry.axial((4, 4, 4), (4.0, 4.0, 4.0))
     pet, ct = (Volume(np.ones(grid.shape, np.float32), grid, unit) for unit in (Unit.SUV_BW, Unit.HU))
     mask = Volume(np.ones(grid.shape, np.uint8), grid, Unit.LABEL)
-    case = NewCase("A", {"ct:hu": ct, "pet:suv": pet}, mask)
-    splits = json.dumps([{"train": ["A"], "val": ["A"]}] * 5).encode()
-    return write_nnunet(tmp_path / "Dataset501_HL", [case], About("HL"), more=lambda: {"splits_final.json": splits})
+    cases = [NewCase(name, {"ct:hu": ct, "pet:suv": pet}, mask, name[0]) for name in ("A1", "A2", "B1", "C1", "D1")]
+    return write_nnunet(tmp_path / "Dataset501_HL", cases, About("HL"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
@@ -156,7 +155,17 @@ def test_what_nnunet_is_told_and_what_is_not_done_twice(installed: Path, data: P
     assert told[0].endswith("plan nnUNetTrainer 2 5 -d 501 -c 3d_fullres -np 1 --verify_dataset_integrity")
     trainer = "nnUNetTrainer_2epochs_5iterations"
     assert told[2].endswith(f"train nnUNetTrainer 2 5 501 3d_fullres 1 -tr {trainer} -device cpu --c")
-    assert (place.preprocessed / "splits_final.json").read_bytes() == (data / "splits_final.json").read_bytes()
+    splits = json.loads((place.preprocessed / "splits_final.json").read_bytes())
+    assert sorted(fold["val"] for fold in splits) == [["A1", "A2"], ["B1"], ["C1"], ["D1"]], "a fold a patient"
+    assert all(sorted([*fold["train"], *fold["val"]]) == ["A1", "A2", "B1", "C1", "D1"] for fold in splits)
+    own = [{"train": ["A1", "A2"], "val": ["B1", "C1"]}, {"train": ["B1", "C1"], "val": ["A1", "A2"]}]
+    (data / "splits_final.json").write_text(json.dumps(own))
+    train(data, run, wish, (0, 1), installed)
+    assert json.loads((place.preprocessed / "splits_final.json").read_bytes()) == own, "those of the data set count"
+    (data / "splits_final.json").write_text(json.dumps([{"train": ["A1", "B1"], "val": ["A2"]}]))
+    with pytest.raises(LymphoscopeError, match="DATA-E-SPLIT"):
+        train(data, run, wish, (0,), installed)
+    (data / "splits_final.json").unlink()
     assert (run / "raw" / "Dataset501_HL" / "dataset.json").is_file()
     predict(run, tmp_path / "images", tmp_path / "masks", None, installed)
     assert (
@@ -167,6 +176,8 @@ def test_what_nnunet_is_told_and_what_is_not_done_twice(installed: Path, data: P
     )
     with pytest.raises(LymphoscopeError, match="status 7"):
         train(data, run, wish, (3,), installed)
+    with pytest.raises(LymphoscopeError, match="folds are 0 to 3"):
+        train(data, run, wish, (4,), installed)
     with pytest.raises(LymphoscopeError, match="RUN-E-FOLDER"):
         predict(run, tmp_path, tmp_path / "masks", (4,), installed)
 

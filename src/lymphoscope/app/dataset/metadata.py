@@ -105,4 +105,4 @@ def _shown(value: Any) -> str:
         return ""
     if isinstance(value, (list, tuple)):
         return " ".join(map(_shown, value))
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    return f"{round(value, 6) + 0.0:.10g}" if isinstance(value, float) else str(value)

@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -17,7 +17,9 @@ from lymphoscope.app.settings import environment_with
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.io.atomic import writing
+from lymphoscope.io.dataset.cases import DataSet
 from lymphoscope.io.dataset.opening import open_dataset
+from lymphoscope.learn.folds import folds as patient_folds
 
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -158,10 +160,11 @@ def train(
     """Plan, preprocess and train; what is done is not done again, and an interrupted fold goes on from its checkpoint.
 
     Args:
-        data: A data set in nnU-Net's layout, named ``DatasetNNN_NAME``. Its ``splits_final.json`` is used.
+        data: A data set in nnU-Net's layout, named ``DatasetNNN_NAME``. Its ``splits_final.json`` is used; without one
+            patients are divided into five folds, as nnU-Net divides cases, or as many as there are patients.
         out: Folder of the run.
         wish: How it trains.
-        folds: Their numbers; all five when None.
+        folds: Their numbers; all when None.
         nnunet: Folder of nnU-Net's commands.
         progress: Told of each step.
 
@@ -170,22 +173,25 @@ def train(
 
     Raises:
         LymphoscopeError: ``USE-E-EXTRA`` without nnU-Net, ``DATA-E-*`` for a data set that cannot be used,
-            ``RUN-E-OTHER`` for a folder with a run of another data set, ``RUN-E-NNUNET``.
+            ``USE-E-VALUE`` for a fold that is not there, ``RUN-E-OTHER`` for a folder with a run of another data set,
+            ``RUN-E-NNUNET``.
     """
     place = Place(out.resolve(), find_nnunet(nnunet), wish, data.resolve())
     known = open_dataset(data)  # refuses what cannot be used, in our words
     if not place.number:
         raise LymphoscopeError("DATA-E-LAYOUT", "the data set is not named like Dataset501_NAME")
+    splits = _splits(known)
+    numbers = tuple(range(len(splits))) if folds is None else tuple(folds)
+    if not set(numbers) <= set(range(len(splits))):  # nnU-Net would make a fold of its own of it
+        raise LymphoscopeError("USE-E-VALUE", f"folds are 0 to {len(splits) - 1}", "--folds")
     _claim(place)
-    numbers = tuple(range(len(known.splits) or _FOLDS)) if folds is None else tuple(folds)
     steps = len(numbers) + 1
     progress("nnU-Net", 0, steps)
     if not (place.preprocessed / f"{PLANS}_{wish.configuration}").is_dir():
         arguments = ("-d", place.number, "-c", wish.configuration, "-np", "1", "--verify_dataset_integrity")
         place.run("plan", *arguments)
-    if (data / SPLITS).is_file():
-        with writing():
-            shutil.copyfile(data / SPLITS, place.preprocessed / SPLITS)
+    with writing():
+        (place.preprocessed / SPLITS).write_text(json.dumps(splits, indent=1) + "\n")
     for done, number in enumerate(numbers, 1):
         progress("nnU-Net", done, steps)
         if not (place.results / f"fold_{number}" / "validation" / "summary.json").is_file():
@@ -193,6 +199,13 @@ def train(
             place.run("train", *arguments, "--c")
     progress("nnU-Net", steps, steps)
     return place
+
+
+def _splits(known: DataSet) -> list[dict[str, list[str]]]:
+    """Folds for nnU-Net, which by itself would part the cases of a patient, and refuse less than five cases."""
+    marked = replace(known, cases=tuple(entry for entry in known.cases if entry.mask))
+    count = min(_FOLDS, len({entry.patient for entry in marked.cases}))
+    return [{"train": list(fold.train), "val": list(fold.val)} for fold in patient_folds(marked, count)]
 
 
 def _claim(place: Place) -> None:
