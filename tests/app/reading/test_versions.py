@@ -218,7 +218,9 @@ def test_signing_locks_and_reopening_makes_a_new_version(case: ReadCase) -> None
     assert MEANINGS[0] in page
     assert "Nodal disease." in page
     assert event["answers"] == {"deauville": "4", "stage": "III"}
-    assert record["reading"]["answers"] == [{"name": "Deauville", "shown": "4"}, {"name": "Stage", "shown": "III"}]
+    assert record["reading"]["answers"] == [
+        {"name": "Deauville", "shown": "4", "code": "NCIt:C99749"}, {"name": "Stage", "shown": "III", "code": None},
+    ]  # fmt: skip
     assert '<dt>Deauville</dt>\n<dd><span class="value">4</span> <span class="beside">(reader)' in page
     assert code_of(lambda: do(version, "undo")) == "READ-E-SIGNED"
     assert code_of(lambda: sign(version, signature(version), version.tip)) == "READ-E-SIGNED"

@@ -37,6 +37,10 @@ QUESTIONS: Mapping[str, Question] = MappingProxyType(
 """Questions by the key of their answer."""
 
 
+_DEAUVILLE = dict(zip("12345X", ("C99728", "C99747", "C99748", "C99749", "C99750", "C136879"), strict=True))
+"""NCI Thesaurus codes of the scores, as in the value set of HL7 mCODE."""
+
+
 def checked(answers: Mapping[str, str]) -> dict[str, str]:
     """The answers that were given, in the order of the questions.
 
@@ -49,9 +53,17 @@ def checked(answers: Mapping[str, str]) -> dict[str, str]:
     return {key: answers[key] for key in QUESTIONS if answers.get(key)}
 
 
-def printed(answers: Mapping[str, str]) -> list[dict[str, str]]:
-    """Answers as a report prints them."""
-    return [{"name": QUESTIONS[key].name, "shown": answers[key]} for key in QUESTIONS if answers.get(key)]
+def printed(answers: Mapping[str, str]) -> list[dict[str, str | None]]:
+    """Answers as a report prints them; the score with its code."""
+    return [
+        {
+            "name": QUESTIONS[key].name,
+            "shown": answers[key],
+            "code": f"NCIt:{_DEAUVILLE[answers[key]]}" if key == "deauville" else None,
+        }
+        for key in QUESTIONS
+        if answers.get(key)
+    ]
 
 
 def disputes(one: Mapping[str, str], two: Mapping[str, str]) -> list[str]:
