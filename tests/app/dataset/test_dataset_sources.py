@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -20,8 +20,12 @@ from lymphoscope.app.dataset.masks import Wanted
 from lymphoscope.app.dataset.wish import Wish
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.core.geometry import Geometry
+from lymphoscope.core.units import Unit
+from lymphoscope.core.volume import Volume
 from lymphoscope.io.dataset.opening import open_dataset
 from lymphoscope.io.masks import read_mask
+from lymphoscope.io.nifti import write_nifti
 
 ALONE = Crew(workers=0)
 
@@ -69,6 +73,47 @@ def test_nifti_masks_and_zips(hospital: Any, files: Callable[[Path], dict[str, b
     before = files(places.out)
     assert build(places, crew=ALONE).summary["done_now"] == 0
     assert files(places.out) == before
+
+
+def test_what_is_wrong_is_quarantined_with_its_code_and_the_rest_is_built(hospital: Any, tmp_path: Path) -> None:
+    """Rows of section H of the specification: archives, mixed patients, grids and labels of masks, missing slices."""
+    tree = tmp_path / "tree"
+    hospital.write(tree / "good", 1)
+    hospital.write(tree / "empty", 2, mask=False)
+    hospital.write(tree / "inverted", 3, mask=False)
+    hospital.write(tree / "elsewhere", 4, mask=False)
+    hospital.write(tree / "fractions", 5, mask=False)
+    hospital.write(tree / "gap", 6)
+    hospital.write(tree / "mixed", 7, edit=lambda d, n: setattr(d, "PatientID", "MRN47118") if n % 2 else None)
+    (tree / "gap" / "pet" / "pet00010.dcm").unlink()
+    inside = np.zeros(hospital.grid.shape, np.float32)
+    far = hospital.grid.affine.copy()
+    far[:3, 3] += 5000.0
+    painted = {
+        "empty": (inside, hospital.grid),
+        "inverted": (inside + 1, hospital.grid),
+        "elsewhere": (inside + 1, Geometry(inside.shape, far)),
+        "fractions": (inside + 0.5, hospital.grid),
+    }
+    for name, (values, grid) in painted.items():
+        write_nifti(tree / name / "lesion_mask.nii", Volume(values, grid, Unit.ARBITRARY))
+    with ZipFile(tree / "bomb.zip", "w", compression=ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(8 * 2**20))
+    (tree / "packed.rar").write_bytes(b"Rar!\x1a\x07\x00 beeblebrox")
+    places = Places.of(tree, tmp_path / "Dataset501_X", None)
+    outcome = build(places, crew=ALONE)
+    assert left_out(places) == {
+        "bomb.zip": {"IO-E-ARCHIVE"},
+        "packed.rar": {"IO-E-ARCHIVE"},
+        "elsewhere": {"GEO-E-MASKGRID"},
+        "fractions": {"GEO-E-MASKLABELS"},
+        "gap": {"IO-E-GAP"},
+        "mixed": {"IO-E-MIXEDPATIENT"},
+    }
+    assert outcome.summary["done"] == len(open_dataset(places.out).cases) == 3 and outcome.failed == 0
+    assert outcome.summary["codes"]["GEO-W-MASKLARGE"] == 1, "an inverted mask is a case with a warning"
+    told = (outcome.work / "status.jsonl").read_text().lower()
+    assert len(told.splitlines()) == 9 and not [word for word in hospital.secrets if word in told]
 
 
 def test_a_mask_that_changed_makes_its_case_again(hospital: Any, tmp_path: Path) -> None:

@@ -167,7 +167,7 @@ def _made(members: Sequence[Member]) -> list[str]:
         "- Dates are moved by a number of days that is the patient's own; ages from 90 on are given as 90.",
         "- A patient has all cases in one part and one fold. Both stay when cases are added.",
     ]
-    lines += [f"- {count} cases with the warning {code}" for code, count in sorted(codes.items())]
+    lines += [f"- Cases with the warning {code}: {count}" for code, count in sorted(codes.items())]
     return lines
 
 
