@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lymphoscope.app.again import read_again
+from lymphoscope.app.pipeline import run
 from lymphoscope.app.prediction import Wanted, predict
+from lymphoscope.app.reading.numbers import preselected, record_of, report_of, start_of
 from lymphoscope.app.training import Training, train
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import silent
@@ -132,3 +137,33 @@ def test_an_outcome_that_cannot_be_is_refused_in_words(
 def test_a_run_of_another_outcome_is_refused(joint: tuple[Path, dict[str, Any]], data: Path) -> None:
     with pytest.raises(LymphoscopeError, match=r"RUN-E-OTHER.*another outcome"):
         train(tiny("m1-joint"), data, joint[0], replace(ASKED, outcome="event"), silent)
+
+
+def test_the_report_of_a_study_tells_the_risk_with_its_cohort_and_limits(
+    joint: tuple[Path, dict[str, Any]], clinic: Callable[..., Path], tmp_path: Path
+) -> None:
+    outcome = run(clinic(), tmp_path / "case", dicom=False, prognosis=joint[0])
+    told = outcome.record["prognosis"]
+    assert told["risk"] == pytest.approx(sum(told["networks"]) / 2) and len(told["networks"]) == 2
+    assert set(told["levels"]) == {"risk_1", "risk_2", "risk_3"}
+    assert (told["endpoint"]["name"], told["cohort"]["events"], told["cohort"]["patients"]) == ("event@730", 2, 7)
+    text = " ".join(re.sub(r"<[^>]+>", " ", (outcome.folder / "report.html").read_text()).split())
+    for words in (f"Risk of event by 730 (days): {100 * told['risk']:.0f} %", "trained on 7 patients of the data set",
+                  "2 events are few", "no frequency", "whom the networks had not seen"):  # fmt: skip
+        assert words in text, words
+    assert "no prognosis run was given" not in text
+    kept = read_again(outcome.folder)
+    start = start_of(kept)
+    made = record_of(kept, report_of(kept, start, preselected(start)), {"name": "x"}, {"state": "draft"})
+    assert made["prognosis"] == kept.record["prognosis"], "a reader's correction leaves it as it was"
+
+
+def test_without_a_prognosis_run_the_report_says_so(read_case: Path) -> None:
+    assert "no prognosis run was given (--prognosis RUN)" in (read_case / "report.html").read_text()
+    assert "prognosis" not in json.loads((read_case / "report.json").read_bytes())
+
+
+def test_a_run_that_foretells_nothing_is_refused_before_the_study_is_read(data: Path, tmp_path: Path) -> None:
+    train(tiny("m1-a"), data, tmp_path / "run", Training(folds=(0,), steps=1), silent)
+    with pytest.raises(LymphoscopeError, match=r"the run run foretells nothing.*train m1-joint"):
+        run(tmp_path / "no study", tmp_path / "case", prognosis=tmp_path / "run")

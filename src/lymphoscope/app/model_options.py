@@ -15,6 +15,15 @@ ModelSource = Annotated[
         metavar="SOURCE", show_default=False, help="A model folder of nnU-Net v2, a zip of one, an address, or a name."
     ),
 ]
+PrognosisRun = Annotated[
+    Path | None,
+    typer.Option(
+        "--prognosis",
+        metavar="RUN",
+        show_default=False,
+        help="A run of `lymphoscope train --outcome`: its networks' risk stands on the report, with cohort and limits.",
+    ),
+]
 ModelName = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="A model: see `models list`.")]
 NewName = Annotated[str, typer.Option("--name", metavar="NAME", help="Its name in the store.")]
 KnownAs = Annotated[

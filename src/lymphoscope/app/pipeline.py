@@ -18,6 +18,7 @@ from lymphoscope.app.drawn import segment_drawn
 from lymphoscope.app.measure import measure
 from lymphoscope.app.network import Rules, card_sha256, segment_network
 from lymphoscope.app.objects import dicom_objects, tracked
+from lymphoscope.app.risk import foretelling, risk_record
 from lymphoscope.app.segment import segment
 from lymphoscope.app.settings import RunSettings, run_settings
 from lymphoscope.core.errors import LymphoscopeError
@@ -121,10 +122,13 @@ Written = tuple[dict[str, bytes], Mapping[str, Any]]
 def _measured(
     source: Path, settings: RunSettings, progress: Progress
 ) -> tuple[dict[str, bytes], Mapping[str, Any], Report]:
+    told = None if settings.prognosis is None else foretelling(settings.prognosis)
     study = load_study(source, settings.load, progress)
     segmentation = _segmented(study, settings, progress)
     report = measure(study, segmentation, progress)
     found = tracked(record(report, _software(settings), settings.as_record()))
+    if told is not None:
+        found = {**found, "prognosis": risk_record(study, told, progress)}
     progress("draw", 0, 1)
     identity = study.identity if settings.identify else None
     contents = _documents(found, draw(report, found), identity)

@@ -92,6 +92,7 @@ class RunSettings:
         parametric_map: Write SUV as a DICOM parametric map too.
         drawn: Lesions drawn elsewhere; they take the place of the method.
         network: A stored model; it takes the place of the method, whose rules verify it.
+        prognosis: A run whose networks foretell an outcome.
 
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` or ``USE-E-NAME`` for a setting that cannot be.
@@ -108,6 +109,7 @@ class RunSettings:
     parametric_map: bool = False
     drawn: DrawnChoice | None = None
     network: NetworkChoice | None = None
+    prognosis: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -277,6 +279,7 @@ def run_settings(words: Mapping[str, Any]) -> RunSettings:
     """
     names = (
         "method", "all_methods", "connectivity", "min_volume_ml", "identify", "force", "dicom", "parametric_map",
+        "prognosis",
     )  # fmt: skip
     given = {name: words[name] for name in names if name in words}
     return RunSettings(load=load_options(words), drawn=_drawn_choice(words), network=_network_choice(words), **given)

@@ -56,10 +56,17 @@ def measured_sections(record: Record, pictures: Pictures) -> list[Block]:
         _sensitivity(record),
         _stages(record),
         _aids(record),
-        section("H", "Prognostic calculators", texts=["Not computed: clinical data were not supplied."]),
+        section("H", "Prognostic calculators", texts=_prognosis(record)),
         messages(record),
         provenance(record),
     ]
+
+
+def _prognosis(record: Record) -> Sequence[str]:
+    """What networks foretell, with their cohort and limits."""
+    told = record.get("prognosis")
+    risk = told["texts"] if told else ["Risk: not computed, as no prognosis run was given (--prognosis RUN)."]
+    return [*risk, "Clinical scores: not computed, as clinical data were not supplied."]
 
 
 def refused_sections(record: Record) -> list[Block]:
