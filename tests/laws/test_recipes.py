@@ -64,6 +64,7 @@ NARROW: Mapping[str, Mapping[str, Any]] = {
     "densenet": _DENSE,
     "dense_unet": _DENSE,
     "deeplabv3": {**_RESNET, "reach": 16},
+    "multi_scale": {"reach": 4},
     "fcn8s": {"widths": (8, 8, 16, 16, 16), "bottom": 16},
     "deepmedic": {"widths": (6,) * 8, "joined": (12, 12)},
 }
@@ -98,7 +99,7 @@ VARIANTS = (
 def narrow(net: Use) -> Use:
     """The same network with few channels."""
     if "net" in net.params:
-        return Use(net.name, {**net.params, "net": narrow(net.params["net"])})
+        return Use(net.name, {**net.params, **NARROW.get(net.name, {}), "net": narrow(net.params["net"])})
     widths = net.params.get("widths", (32, 64, 128, 256))
     eighth = tuple(tuple(n // 4 for n in level) if isinstance(level, tuple) else max(4, level // 8) for level in widths)
     kernels = {"kernels": 3} if isinstance(net.params.get("kernels"), int) else {}

@@ -18,6 +18,7 @@ from lymphoscope.learn.checkpoint import load_weights, save_weights
 from lymphoscope.learn.fit import Budget, Machine, Task, fit
 from lymphoscope.learn.foretelling import tell, write_told
 from lymphoscope.learn.outcomes import taught
+from lymphoscope.learn.partial import weakened
 from lymphoscope.learn.parts import made
 from lymphoscope.learn.predict import Member, Predicted, joined, predict_stage, refined
 from lymphoscope.learn.prepare import Prepared, channels, load
@@ -91,7 +92,7 @@ def join_fold(plan: Plan, data: DataSet, run: Run, part: Part) -> None:
 def _task(plan: Plan, run: Run, part: Part, terms: Terms) -> Task:
     learn = part.stage.trained
     fold = plan.folds[part.fold]
-    cases = [_shown(case, fold) for case in load(run.prepared(part.stage.id), fold.train)]
+    cases = [_shown(case, fold, learn.train_on) for case in load(run.prepared(part.stage.id), fold.train)]
     if learn.train_on != "all":
         cases = [case for case in cases if case.labels is not None]
     learn, cases = taught(learn, cases, plan.endpoint)
@@ -101,9 +102,11 @@ def _task(plan: Plan, run: Run, part: Part, terms: Terms) -> Task:
     )
 
 
-def _shown(case: Prepared, fold: Fold) -> Prepared:
-    """A case as the training may see it."""
-    return replace(case, labels=None, lesions=()) if case.id in fold.withheld else case
+def _shown(case: Prepared, fold: Fold, train_on: str) -> Prepared:
+    """A case as the training may see it: of a mask that is withheld nothing, or a part."""
+    if case.id not in fold.withheld:
+        return case
+    return weakened(case) if train_on == "partial" else replace(case, labels=None, lesions=())
 
 
 def _export(plan: Plan, stage: Stage, net: Network, folder: Path) -> None:

@@ -55,6 +55,24 @@ class Segment(Head):
         return torch.stack([enlarged(one, size).softmax(dim=1) for one in logits]).mean(dim=0)
 
 
+class Features(Head):
+    """Features themselves, for losses that look at them: ``features``, those of each chosen level.
+
+    It predicts nothing and cannot come first.
+
+    Args:
+        levels: Which.
+    """
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+
+    def forward(self, features: Sequence[Tensor], size: Sequence[int]) -> dict[str, Any]:
+        """The levels as they are."""
+        return {"features": [features[level] for level in self.levels]}
+
+
 class Classify(Head):
     """A class for every image: the mean over space of each chosen level, then one linear layer each.
 
@@ -101,6 +119,11 @@ class Classify(Head):
 def segment(widths: Sequence[int], dims: int, classes: int, **settings: Any) -> Head:
     """A class for every voxel; settings of `Segment`."""
     return Segment(widths, dims, classes, **settings)
+
+
+def features(widths: Sequence[int], dims: int, classes: int, levels: Sequence[int] = (0,)) -> Head:
+    """The features of some levels."""
+    return Features(levels)
 
 
 def classify(widths: Sequence[int], dims: int, classes: int, **settings: Any) -> Head:

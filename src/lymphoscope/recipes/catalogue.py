@@ -57,7 +57,7 @@ FAMILIES = (
     Family("baselines", "Networks that every other method is compared with", BASELINES),
     Family("evidential", "Networks that say how much they know, and sources combined by Dempster's rule", EVIDENTIAL),
     Family("ensembles", "Several networks, whose maps are joined", ENSEMBLES),
-    Family("few labels", "Networks that learn from cases without masks too", FEW_LABELS),
+    Family("few labels", "Networks that learn from cases without masks too, or from masks of a part", FEW_LABELS),
     Family("joint", "Networks that foretell an outcome, most of them drawing the lesions too", JOINT),
     Family("own", "Networks of ours, made to learn fast on a processor", OWN),
     Family("yours", "Methods of your own", YOURS),

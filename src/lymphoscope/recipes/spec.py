@@ -30,7 +30,8 @@ TARGETS = ("lesions", "outcome")
 """What a stage can be taught beside an image: the lesion mask of a case, or its outcome (with a name after a colon)."""
 
 TRAIN_ON = ("labelled", "partial", "all", "lesion_free")
-"""``labelled``: cases with a complete mask; ``partial``: complete or incomplete masks; ``all``: also cases without;
+"""``labelled``: cases with a complete mask; ``partial``: complete or incomplete masks, and of a mask that is withheld a
+part of the hottest lesion; ``all``: also cases without;
 ``lesion_free``: what lies outside every mask."""
 
 _INPUT = re.compile(r"(pet:suv|ct:hu|hint:[a-z_]+)(@[1-9][0-9]*)?")

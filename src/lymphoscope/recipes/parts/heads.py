@@ -14,6 +14,11 @@ HEADS.put(
         "kernel": "side of the convolution, odd; 1 unless said",
     },
 )
+HEADS.put(
+    "features",
+    "lymphoscope.nets.heads:features",
+    params={"levels": "levels of the backbone that a loss looks at, finest 0, bottom -1"},
+)
 HEADS.put("weighted_mean", "lymphoscope.nets.flat:weighted_mean", params={})
 HEADS.put(
     "fcn",

@@ -162,6 +162,24 @@ LOSSES.put(
     inner={"loss": "loss"},
 )
 LOSSES.put(
+    "by_example",
+    "lymphoscope.learn.losses.partial:ByExample",
+    of="either",
+    formula="mean over examples of L of each by itself, those of which nothing is known left out",
+    source="",
+    params={"loss": "of labels", "complete": "true to leave out those without a voxel known to be background"},
+    inner={"loss": "loss"},
+)
+LOSSES.put(
+    "feature_consistency",
+    "lymphoscope.learn.losses.partial:FeatureConsistency",
+    of=_OUTPUTS,
+    formula="Σ over levels of 1 − cos(a, b) + max(0, cos(a, n) − margin); a, b, n mean features where a lesion is "
+    "marked, where p > ½ and where p < 0.1, in examples without a voxel known to be background",
+    source="after Huang et al., Comput Biol Med 2022;151:106230: the formula is ours",
+    params={"margin": "how alike marked lesion and background may be"},
+)
+LOSSES.put(
     "deep",
     "lymphoscope.learn.losses.outputs:Deep",
     of=_OUTPUTS,

@@ -68,6 +68,18 @@ NETS.put(
     inner={"net": "net"},
 )
 NETS.put(
+    "multi_scale",
+    "lymphoscope.nets.multi_scale:multi_scale",
+    params={
+        "net": "the network whose levels are seen together",
+        "reach": "channels of each level and of each view of the pyramid",
+        "rates": "dilations of the 3-wide views",
+        "norm": _STYLE["norm"],
+        "act": _STYLE["act"],
+    },
+    inner={"net": "net"},
+)
+NETS.put(
     "flat",
     "lymphoscope.nets.flat:flat",
     params={
