@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,8 +50,7 @@ def multi_scale(
     net: Callable[..., Backbone],
     reach: int = 16,
     rates: Sequence[int] = (1, 2, 4),
-    norm: str = "instance",
-    act: str = "prelu",
+    **style: Any,
 ) -> Backbone:
     """A pyramid over the levels of a network.
 
@@ -60,8 +60,7 @@ def multi_scale(
         net: Builder of the network.
         reach: Channels of each level and view.
         rates: Dilations of the views.
-        norm: As in `Style`.
-        act: As in `Style`.
+        style: Norm and activation of the pyramid, as in `Style`.
     """
     views = DeepLabSettings(reach=reach, rates=tuple(rates))
-    return MultiScale(net(channels=channels, dims=dims), Style(dims, norm, act), views)
+    return MultiScale(net(channels=channels, dims=dims), Style(dims, **{"act": "prelu", **style}), views)

@@ -109,7 +109,7 @@ def test_the_whole_loss_ramps_up_over_a_fifteenth_of_the_training() -> None:
     levels = [torch.randn(2, 2, side, side, side) for side in (8, 4, 2)]
     outputs = {"logits": levels, "features": [torch.rand(2, 3, side, side, side) for side in (8, 4)]}
     batch = Batch(torch.zeros(2, 1, 8, 8, 8), labels_of(False, True))
-    early, half, late = (objective(outputs, batch, done)["consistency"].item() for done in (0.0, 1 / 30, 1.0))
+    early, half, late = (objective(outputs, batch, done)["feature_consistency"].item() for done in (0.0, 1 / 30, 1.0))
     assert early == 0
     assert half == pytest.approx(late / 2)
     assert late > 0

@@ -58,7 +58,7 @@ class FeatureConsistency(Loss):
     """
 
     of = "outputs"
-    name = "consistency"
+    name = "feature_consistency"
 
     def __init__(self, margin: float = 0.2) -> None:
         super().__init__()
