@@ -111,7 +111,7 @@ def main() -> None:
     for outcome in given.outcomes:
         runs = [trained(name, outcome, given) for name in given.models]
         there = [run for run in runs if (run / "card.json").exists()]
-        request = Request(table, QUANTITIES, "pfs_days", "pfs_event", force=True)
+        request = Request(table, QUANTITIES, "pfs_days", "pfs_event", features=True, force=True)
         record = joint(there, given.data, given.out / f"{outcome.partition(':')[0]}-compared", request)
         for made in tables(record):
             print(f"\n{made.caption}\n")

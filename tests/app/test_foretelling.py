@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any
 import pytest
 
 from lymphoscope.app.again import read_again
+from lymphoscope.app.joint.run import Request
+from lymphoscope.app.joint.run import joint as compare
 from lymphoscope.app.pipeline import run
 from lymphoscope.app.prediction import Wanted, predict
 from lymphoscope.app.reading.numbers import preselected, record_of, report_of, start_of
 from lymphoscope.app.training import Training, train
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import silent
+from lymphoscope.evaluate.statistics import Resampling
 from lymphoscope.image.lesion_phantom import lesion_phantom
 from lymphoscope.io.dataset.writing import About, NewCase, write_nnunet
 from lymphoscope.learn.foretelling import Told, read_told
@@ -167,3 +171,31 @@ def test_a_run_that_foretells_nothing_is_refused_before_the_study_is_read(data: 
     train(tiny("m1-a"), data, tmp_path / "run", Training(folds=(0,), steps=1), silent)
     with pytest.raises(LymphoscopeError, match=r"the run run foretells nothing.*train m1-joint"):
         run(tmp_path / "no study", tmp_path / "case", prognosis=tmp_path / "run")
+
+
+def test_a_comparison_shows_what_every_level_makes_of_a_case_with_the_outcome_and_of_one_without(
+    joint: tuple[Path, dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    record = compare([joint[0]], data, tmp_path / "out", Request(how=Resampling(20), features=True))
+    assert record["endpoint"] == {"name": "event@730", "events": 2, "others": 3, "censored_before": 1, "unknown": 1}
+    assert {one["name"] for one in record["levels"]} == {"joint risk_1", "joint risk_2", "joint risk_3"}
+    made = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
+    assert made >= {"features-event.png", "features-other.png", "surfaces.png", "roc.png", "survival-1-youden.png"}
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "from the finest to the bottom" in page and "2 of 7 patients had event@730" in page
+
+
+def test_the_outcome_of_patients_who_are_judged_has_no_part_in_the_training(
+    joint: tuple[Path, dict[str, Any]], data: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(data, tmp_path / data.name))
+    lines = (other / "outcome.csv").read_text().splitlines()
+    turned = {"case0": "case0,0,900", "case1": "case1,1,50", "case2": "case2,1,60"}  # whom fold 0 is judged by
+    (other / "outcome.csv").write_text("\n".join(turned.get(line.split(",")[0], line) for line in lines) + "\n")
+    train(tiny("m1-joint"), other, tmp_path / "run", replace(ASKED, folds=(0,)), silent)
+    place = Path("fold_0") / "joint"
+    before, after = (run / place / "weights.safetensors" for run in (joint[0], tmp_path / "run"))
+    assert before.read_bytes() == after.read_bytes()
+    told, now = (by_case(read_told(run / place / "risk.csv")) for run in (joint[0], tmp_path / "run"))
+    assert {case: row.risks for case, row in told.items()} == {case: row.risks for case, row in now.items()}
+    assert [now[f"case{n}"].outcome for n in range(3)] == [0, 1, 1]

@@ -63,6 +63,7 @@ def joint(
     columns: of_runs.QuantityColumns = "",
     time: of_runs.CurveTime = "",
     event: of_runs.CurveEvent = "",
+    features: of_runs.Features = False,
     replicates: o.Replicates = 2000,
     seed: o.Seed = 20261,
     force: o.Force = False,
@@ -83,7 +84,7 @@ def joint(
         from lymphoscope.evaluate.statistics import Resampling
 
         how = Resampling(replicates, seed)
-        request = comparison.Request(quantities, listed(columns), time, event, how, force)
+        request = comparison.Request(quantities, listed(columns), time, event, how, features, force)
         with show.progress(manner) as progress:
             record = comparison.joint(runs, data, out, request, progress)
         terminal.comparison(record, out, manner)

@@ -133,6 +133,7 @@ def test_page_tables_and_files_hold_the_form_of_the_papers_tables(compared: tupl
     with (out / "methods.csv").open(newline="") as file:
         assert next(csv.DictReader(file))["youden_youden"] == "1"
     assert {path.name for path in (out / "figures").iterdir()} >= {
+        "surfaces.png",
         "roc.png",
         "survival-1-half.png",
         "survival-3-youden.png",

@@ -41,3 +41,10 @@ CurveTime = Annotated[
 CurveEvent = Annotated[
     str, typer.Option("--event", metavar="COLUMN", show_default=False, help="Event of the survival curves.")
 ]
+Features = Annotated[
+    bool,
+    typer.Option(
+        "--features",
+        help="Draw what every level of the first run that draws and foretells makes of two cases. Needs extra `train`.",
+    ),
+]

@@ -22,6 +22,7 @@ from lymphoscope.app.joint.competitors import (
     quantities,
 )
 from lymphoscope.app.joint.figures import figures
+from lymphoscope.app.joint.gallery import features, surfaces
 from lymphoscope.app.joint.tables import comparisons_table, cost_table, levels_table, main_table, methods
 from lymphoscope.app.prognosis.run import read_patients
 from lymphoscope.core.errors import LymphoscopeError
@@ -61,6 +62,7 @@ class Request:
         time: Outcome with the time of the curves; that of the endpoint when empty.
         event: Outcome with the event of the curves.
         how: The bootstrap.
+        features: Draw the features of every level of the first run that draws and foretells; needs torch.
         force: Replace what an earlier comparison wrote.
     """
 
@@ -69,6 +71,7 @@ class Request:
     time: str = ""
     event: str = ""
     how: Resampling = field(default_factory=Resampling)
+    features: bool = False
     force: bool = False
 
 
@@ -94,7 +97,10 @@ def joint(
     cases = common(runs, data)
     with claim(out, request.force, lambda entry: entry.name in _NAMES) as held:
         found = _judged(runs, data, cases, request, progress)
-        pictures = figures(found.record)
+        pictures = [*figures(found.record), *surfaces(runs, data, found.rows)]
+        if request.features:
+            both = next((one for one in runs if one.draws and one.told), None)
+            pictures += [] if both is None else features(both, data, found.rows)
         with draft(held, durable=False) as new:
             for name, content in _contents(found, pictures).items():
                 (new / name).parent.mkdir(exist_ok=True)
