@@ -94,8 +94,8 @@ VARIANTS = (
     "m2-zhou",
     "lean-pair",
 )
-"""Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, lean-pair: `lean-unet`): what differs is tested with heads
-and losses."""
+"""Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, lean-pair: `lean-unet`): what differs is tested with
+heads and losses."""
 
 
 def narrow(net: Use) -> Use:
