@@ -116,6 +116,7 @@ def test_everything_is_seen_signed_and_locked_by_keyboard(reader: Any, folder: P
         reader.wait_for_timeout(900)
     assert figures(reader)["Unseen"] == "0"
     reader.keyboard.press("Control+Enter")
+    reader.locator("#asktitle", has_text="Sign this version").wait_for()
     assert reader.locator("#askyes").is_disabled()
     assert "Credentials" in reader.locator("#askwhy").text_content()
     reader.locator("#signname").fill("L. Reader")

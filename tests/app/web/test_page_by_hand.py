@@ -167,8 +167,13 @@ def test_all_that_lies_above_a_slice_is_removed_after_a_question(page: Any) -> N
     assert tmtv(page) == 0.0
     assert figures(page)["Lesions"] == "0"
     page.keyboard.press("Control+Enter")
+    page.locator("#asktitle", has_text="Sign this version").wait_for()
     page.locator("#signname").fill("L. Reader")
+    assert page.locator("#askwhy").text_content() == "Open the list “Removed”."
+    page.locator("#askbody summary", has_text="Removed").click()
+    page.locator("#askwhy", has_text="say that you searched").wait_for()
     assert page.locator("#askyes").is_disabled(), "with nothing counted the whole volume has to be searched"
+    page.screenshot(path=str(page.pictures / "sign-nothing-counted.png"))
     page.locator("#ask button[value=no]").click()
     changed(page, lambda: page.keyboard.press("Control+z"))
     assert head(page) == first
@@ -230,6 +235,7 @@ def test_no_rule_of_accessibility_is_broken(page: Any, running: Running) -> None
     shown.close()
     assert broken(page) == []
     page.keyboard.press("Control+Enter")
+    page.locator("#asktitle", has_text="Sign this version").wait_for()
     assert broken(page) == []
     page.locator("#ask button[value=no]").click()
 

@@ -1,13 +1,13 @@
 // What a reader can do, by key and by button; each asks for what it needs and sends one act.
 import { $, ask, field, make, options, pairs, say } from "/elements.js";
-import { post } from "/net.js";
-import { kind } from "/views.js";
+import { get, post } from "/net.js";
+import { kind } from "/status.js";
 
-const LEAK_ML = 500;
 const METHODS = ["SUV threshold", "max41", "max50", "a50peak", "mv2", "mv3", "liver_percist", "nestle", "gradient"];
 const AXES = { axial: 2, coronal: 1, sagittal: 0 };
 const NODAL = { nodal: true, extranodal: false };
 
+const minutes = (s) => `${Math.floor(s / 60)}:${String(Math.round(s % 60)).padStart(2, "0")} min`;
 const chosen = (r) => [...r.chosen];
 function need(r, n = 1) {
   if (r.chosen.size >= n) return true;
@@ -20,7 +20,12 @@ export async function add(r) {
   const words = { seed: r.here, at: at() };
   const told = await post(`${r.version}/preview`, { op: "grow", words }).catch((e) => { say(e.message); return null; });
   if (!told) return;
-  if (told.change_ml >= LEAK_ML && !(await ask(`This adds ${told.change_ml.toFixed(0)} mL. Go on?`, []))) return;
+  if (told.leak) {
+    r.views.outline(told.gained);
+    const go = await ask(`Add ${told.change_ml.toFixed(1)} mL?`, [make("p", `${told.leak[0].toUpperCase()}${told.leak.slice(1)}. It is outlined in the PET.`)]);
+    r.views.outline([]);
+    if (!go) return;
+  }
   const table = await r.act("grow", words);
   const row = table && r.rowAt(r.here);
   if (row) r.choose(row.region, false, false);
@@ -86,6 +91,17 @@ export function brush(r, op) {
   return r.act(op, { runs: [...ends], ...into, ...(op === "paint" ? { at: at() } : {}) });
 }
 
+// a list that has to have been looked at before signing; opening it once is enough for this case
+function toOpen(r, name, lines) {
+  const list = make("ul");
+  list.append(...lines.map((line) => make("li", line)));
+  const made = make("details");
+  made.append(make("summary", `${name}: ${lines.length}`), list);
+  made.ontoggle = () => { r.opened.add(name); $("askbody").dispatchEvent(new Event("input")); };
+  return lines.length && !r.opened.has(name) ? [made, () => (r.opened.has(name) ? "" : `Open the list “${name}”.`)] : [made, () => ""];
+}
+const ready = (...checks) => () => checks.map((check) => check()).find(Boolean) || "";
+
 export async function sign(r) {
   const { table, me } = r;
   const unseen = table.rows.filter((row) => row.counted && !row.seen).length;
@@ -95,15 +111,27 @@ export async function sign(r) {
   const text = make("textarea", "", { id: "impression", maxLength: 4000 });
   const searched = make("input", "", { type: "checkbox", id: "searched" });
   const meaning = options(me.meanings);
+  const answers = me.questions.map((q) => [q, options(["–", ...q.options])]);
   const facts = make("dl");
   facts.append(...pairs([["Stages", table.stages.map((s) => `${s.stage} ${s.shown.tmtv_ml}`).join(" → ") + " mL"],
+    ["Changed", `+${table.added_ml.toFixed(1)} mL, −${table.removed_ml.toFixed(1)} mL in ${table.edits} acts, ${minutes(table.active_s)}`],
     ["Mask", `${table.head.slice(0, 8)}…`], ["Doubtful", String(doubtful)],
-    ["Counted, never displayed", unseen ? `${unseen} – they will not be confirmed` : "0"]]));
-  const body = [facts, field("Meaning", meaning), field("Impression", text), field(me.has_password ? "Password" : "Printed name", who),
+    ["Counted, never displayed", String(unseen)]]));
+  const foci = await get(`${r.version}/faint`).catch((e) => { say(e.message); return null; });
+  if (!foci) return;
+  const out = table.rows.filter((row) => kind(row) === "out").map((row) => `${row.id} ${row.volume_ml.toFixed(1)} mL ${row.site || row.organ || ""} ${row.why || row.rule}`);
+  const [removed, seesRemoved] = toOpen(r, "Removed", out);
+  const [faint, seesFaint] = toOpen(r, "Faint foci", foci.map((f) => `${f.volume_ml.toFixed(1)} mL, SUVmax ${f.suvmax.toFixed(1)}`));
+  const body = [facts, removed, faint, field("Meaning", meaning), ...answers.map(([q, input]) => field(q.name, input)), field("Impression", text), field(me.has_password ? "Password" : "Printed name", who),
     ...(none ? [field("I searched the whole volume", searched)] : [])];
-  const ready = () => (!who.value ? "Credentials are missing." : none && !searched.checked ? "Nothing is counted: say that you searched." : "");
-  if (!(await ask("Sign this version", body, ready))) return;
+  const complete = ready(
+    () => (unseen ? `${unseen} counted lesions were never displayed: N shows the next.` : ""), seesRemoved, seesFaint,
+    () => (who.value ? "" : "Credentials are missing."),
+    () => (none && !searched.checked ? "Nothing is counted: say that you searched." : ""),
+  );
+  if (!(await ask("Sign this version", body, complete))) return;
   const said = { head: table.head, meaning: meaning.value, impression: text.value, searched: searched.checked,
+    answers: Object.fromEntries(answers.filter(([, input]) => input.value !== "–").map(([q, input]) => [q.key, input.value])),
     ...(me.has_password ? { password: who.value } : { name: who.value }) };
   const signed = await r.change(`${r.version}/sign`, said);
   if (signed) say(`Signed ${signed.signed}.`);

@@ -13,9 +13,12 @@ export class Grid {
     ].map((row) => row.map((v) => v / det));
     this.spacing = [0, 1, 2].map((k) => Math.hypot(...m.map((row) => row[k])));
   }
-  index(lps) {
+  at(lps) {
     const p = lps.map((v, k) => v - this.affine[k][3]);
-    return this.inverse.map((row) => Math.round(row[0] * p[0] + row[1] * p[1] + row[2] * p[2]));
+    return this.inverse.map((row) => row[0] * p[0] + row[1] * p[1] + row[2] * p[2]);
+  }
+  index(lps) {
+    return this.at(lps).map(Math.round);
   }
   lps(index) {
     return [0, 1, 2].map((k) => this.affine[k].slice(0, 3).reduce((s, v, n) => s + v * index[n], this.affine[k][3]));
@@ -40,6 +43,18 @@ export class Grid {
       }
     return runs;
   }
+}
+
+// The voxels of a volume in the viewer, which run right, front, head, and places in the patient. The viewer's own
+// millimetres are not the patient's where slices lie oblique: of what it tells only fractions of the image are used.
+export class ViewerGrid extends Grid {
+  constructor(volume) {
+    const rows = [0, 1, 2].map((r) => [0, 1, 2, 3].map((c) => (r < 2 ? -1 : 1) * volume.matRAS[4 * r + c]));
+    super([...volume.dimsRAS.slice(1, 4)], [...rows, [0, 0, 0, 1]]);
+  }
+  fraction(lps) { return this.at(lps).map((v, k) => (v + 0.5) / this.shape[k]); }
+  place(fraction) { return this.lps([0, 1, 2].map((k) => fraction[k] * this.shape[k] - 0.5)); }
+  flat([i, j, k]) { return (k * this.shape[1] + j) * this.shape[0] + i; }
 }
 
 // The voxels of a compressed NIfTI-1 file of bytes, in storage order.

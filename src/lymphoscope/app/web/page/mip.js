@@ -1,8 +1,8 @@
-// The turning projection: frames made by the server, the regions' numbers over them.
+// The turning projection: frames made by the server, over them the shadows of the regions, with their numbers.
 import { get } from "/net.js";
-import { kind } from "/views.js";
+import { css, kind } from "/status.js";
 
-const COLOUR = { in: "#e69f00", doubt: "#f0e442", out: "#56b4e9" };
+const SMALL = 9; // pixels: what throws less of a shadow has a ring round it
 
 // what lies at the picture's left when the patient is turned by an angle: R, RA, AR, A, … as on the planes
 function side(degrees) {
@@ -12,22 +12,25 @@ function side(degrees) {
 }
 
 export class Turning {
-  constructor(canvas, frames, picked) {
-    Object.assign(this, { canvas, frames, picked, frame: 0, top: 10, images: [], marks: new Map(), table: null, beside: null, active: 0 });
+  constructor(canvas, frames, picked, hovered = () => {}) {
+    Object.assign(this, { canvas, frames, picked, hovered, frame: 0, top: 10, images: [], marks: new Map(), table: null,
+      beside: null, active: 0, pointed: 0, paths: new Map() });
     let from = null;
     let turned = false;
     canvas.addEventListener("pointerdown", (e) => { from = e.clientX; turned = false; canvas.setPointerCapture(e.pointerId); });
     canvas.addEventListener("pointermove", (e) => {
-      if (from === null || Math.abs(e.clientX - from) < 12) return;
+      if (from === null) { this.hovered(this.regionAt(e.offsetX, e.offsetY)); return; }
+      if (Math.abs(e.clientX - from) < 12) return;
       this.turn(e.clientX > from ? 1 : -1);
       from = e.clientX;
       turned = true;
     });
+    canvas.addEventListener("pointerleave", () => this.hovered(0));
     canvas.addEventListener("pointerup", (e) => { from = null; if (!turned) this.pick(e.offsetX, e.offsetY); });
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
-  async open(path) {
-    this.path = path;
+  async open(path, of) {
+    Object.assign(this, { path, of });
     await this.image(0);
     this.draw();
   }
@@ -39,7 +42,7 @@ export class Turning {
   async image(n) {
     if (this.images[n]) return;
     const [image, top] = [new Image(), this.top];
-    image.src = `${this.path}/mip/${n}.png?top=${top}`;
+    image.src = `${this.path}/mip/${n}.png?top=${top}&of=${this.of}`;
     await image.decode().catch(() => {});
     if (top === this.top) this.images[n] = image;
   }
@@ -51,6 +54,11 @@ export class Turning {
   }
   mark(region) {
     this.active = region;
+    this.draw();
+  }
+  point(region) {
+    if (region === this.pointed) return;
+    this.pointed = region;
     this.draw();
   }
   async turn(step) {
@@ -71,12 +79,13 @@ export class Turning {
     if (!this.version) return;
     if (!this.marks.has(n)) {
       const told = await get(`${this.version}/mip/${n}`).catch(() => null);
-      if (told && told.head === this.table.head) this.marks.set(n, told.marks);
+      if (told && told.head === this.table.head) this.marks.set(n, told);
     }
     this.draw();
   }
   box() {
     const image = this.images[this.frame];
+    if (!image?.width) return null;
     const { clientWidth: w, clientHeight: h } = this.canvas;
     const scale = Math.min(w / image.width, h / image.height);
     return [(w - image.width * scale) / 2, (h - image.height * scale) / 2, image.width * scale, image.height * scale];
@@ -84,11 +93,12 @@ export class Turning {
   draw() {
     const { canvas } = this;
     [canvas.width, canvas.height] = [canvas.clientWidth, canvas.clientHeight];
-    const image = this.images[this.frame];
-    if (!image?.width) return;
+    this.paths.clear();
+    const box = this.box();
+    if (!box) return;
     const pen = canvas.getContext("2d");
-    const [x, y, w, h] = this.box();
-    pen.drawImage(image, x, y, w, h);
+    const [x, y, w, h] = box;
+    pen.drawImage(this.images[this.frame], x, y, w, h);
     pen.font = "bold 15px system-ui";
     pen.fillStyle = "#000";
     const degrees = (360 / this.frames) * this.frame;
@@ -97,34 +107,66 @@ export class Turning {
     pen.fillText(side(degrees + 180), x + w - 6, y + 18);
     pen.textAlign = "left";
     pen.fillText(`${this.frame * 10}°`, x + w / 2 - 12, y + h - 6);
-    const marks = this.bare ? {} : this.marks.get(this.frame) || {};
-    for (const row of this.table?.rows || []) {
-      const at = marks[row.region];
-      if (!at) continue;
-      const [mx, my] = [x + at[1] * w, y + at[0] * h];
-      pen.strokeStyle = "#000";
-      pen.lineWidth = row.region === this.active ? 7 : 4;
-      pen.beginPath(); pen.arc(mx, my, 7, 0, 7); pen.stroke();
-      pen.strokeStyle = COLOUR[kind(row)];
-      pen.lineWidth = 2;
-      pen.beginPath(); pen.arc(mx, my, 7, 0, 7); pen.stroke();
-      if (row.counted) { pen.fillStyle = COLOUR[kind(row)]; pen.beginPath(); pen.arc(mx, my, 3, 0, 7); pen.fill(); }
-      pen.font = "12px system-ui";
-      pen.lineWidth = 3;
-      pen.strokeStyle = "#fff";
-      pen.strokeText(row.id + (kind(row) === "doubt" ? "?" : ""), mx + 10, my + 4);
-      pen.fillStyle = "#000";
-      pen.fillText(row.id + (kind(row) === "doubt" ? "?" : ""), mx + 10, my + 4);
+    const { marks = {}, outlines = {} } = (!this.bare && this.marks.get(this.frame)) || {};
+    const rows = (this.table?.rows || []).filter((row) => marks[row.region]);
+    // what is counted lies over what is removed, and what is pointed at over all
+    const order = (row) => (row.region === this.pointed ? 3 : row.region === this.active ? 2 : row.counted ? 1 : 0);
+    rows.sort((a, b) => order(a) - order(b));
+    for (const row of rows) this.shadow(pen, row, marks[row.region], outlines[row.region], box);
+    for (const row of rows) this.number(pen, row, marks[row.region], box);
+  }
+  shadow(pen, row, [mr, mc], lines, [x, y, w, h]) {
+    const path = new Path2D();
+    for (const line of lines) {
+      line.forEach(([r, c], k) => path[k ? "lineTo" : "moveTo"](x + c * w, y + r * h));
+      path.closePath();
     }
+    const all = lines.flat();
+    const size = Math.max(...[0, 1].map((k) => (Math.max(...all.map((p) => p[k])) - Math.min(...all.map((p) => p[k]))) * (k ? w : h)));
+    if (size < SMALL) { path.moveTo(x + mc * w + SMALL, y + mr * h); path.arc(x + mc * w, y + mr * h, SMALL, 0, 7); }
+    this.paths.set(row.region, path);
+    const name = kind(row);
+    const strong = row.region === this.active || row.region === this.pointed;
+    if (row.counted || strong) { pen.fillStyle = css(name, strong ? 0.45 : 0.18); pen.fill(path, "evenodd"); }
+    pen.lineJoin = "round";
+    pen.strokeStyle = "#000";
+    pen.lineWidth = strong ? 5 : 3.4;
+    pen.stroke(path);
+    pen.setLineDash(name === "doubt" ? [6, 3] : []);
+    pen.strokeStyle = css(name);
+    pen.lineWidth = strong ? 3 : 1.6;
+    pen.stroke(path);
+    pen.setLineDash([]);
+  }
+  number(pen, row, [mr, mc], [x, y, w, h]) {
+    const said = row.id + (kind(row) === "doubt" ? "?" : "");
+    pen.font = row.counted || kind(row) === "doubt" ? "bold 12px system-ui" : "11px system-ui";
+    const at = [Math.min(x + mc * w + 8, x + w - pen.measureText(said).width - 2), y + mr * h - 6];
+    pen.lineWidth = 3;
+    pen.strokeStyle = "#fff";
+    pen.strokeText(said, ...at);
+    pen.fillStyle = "#000";
+    pen.fillText(said, ...at);
   }
   hide(bare) {
     this.bare = bare;
     this.draw();
   }
+  // the region whose shadow is there: the smallest of several
+  regionAt(px, py) {
+    const pen = this.canvas.getContext("2d");
+    const hit = (this.table?.rows || []).filter((row) => {
+      const path = this.paths.get(row.region);
+      return path && pen.isPointInPath(path, px, py, "evenodd");
+    });
+    return hit.sort((a, b) => a.volume_ml - b.volume_ml)[0]?.region || 0;
+  }
   async pick(px, py) {
-    const [x, y, w, h] = this.box();
+    const box = this.box();
+    if (!box || this.follows) return;
+    const [x, y, w, h] = box;
     const [column, row] = [(px - x) / w, (py - y) / h];
-    if (this.follows || column < 0 || column > 1 || row < 0 || row > 1) return;
+    if (column < 0 || column > 1 || row < 0 || row > 1) return;
     this.picked(await get(`${this.path}/mip/${this.frame}/pick?row=${row}&column=${column}`));
   }
 }

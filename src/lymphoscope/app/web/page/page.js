@@ -1,7 +1,8 @@
 // The page: which part of it is shown, and what keys and buttons do.
 import { COMMANDS, add, reopen, sign } from "/corrections.js";
-import { $, ask, busy, make, pairs, say } from "/elements.js";
-import { get, post, setCsrf } from "/net.js";
+import { $, busy, say } from "/elements.js";
+import { Keys } from "/keys.js";
+import { get, setCsrf } from "/net.js";
 import { Reader } from "/reader.js";
 import { worklist } from "/worklist.js";
 
@@ -22,8 +23,9 @@ function setCt(step = 0) {
   ctWindow = (ctWindow + step) % CT.length;
   const [name, low, high] = CT[ctWindow];
   reader.views.setCt(low, high);
-  const part = reader.facts.ct_step > 1 ? `; every ${reader.facts.ct_step}. pixel of it` : "";
-  $("ctwindow").textContent = `HU ${low}…${high} (${name})${part}; PET resampled for display only`;
+  const part = reader.facts.ct_step > 1 ? `, 1 of ${reader.facts.ct_step} pixels` : "";
+  $("ctwindow").textContent = `${name} HU ${low}…${high}${part}; PET resampled`;
+  $("ctwindow").title = "The PET and the regions lie here for display only; they are measured on the PET's own voxels.";
 }
 function setFusion() {
   fusion = { 0.5: 1, 1: 0, 0: 0.5 }[fusion];
@@ -37,9 +39,6 @@ const arrow = (by, list) => (e) => (inView() ? reader.views.nudge(by, e.shiftKey
 const SHOWS = {
   ",": () => reader.turning.turn(-1),
   ".": () => reader.turning.turn(1),
-  w: () => setCt(1),
-  f: setFusion,
-  v: () => document.body.classList.toggle("dim"),
   PageUp: (e) => reader.views.nudge([0, 0, 1], e.shiftKey ? 10 : 1),
   PageDown: (e) => reader.views.nudge([0, 0, -1], e.shiftKey ? 10 : 1),
   ArrowDown: arrow([0, 1, 0], (e) => reader.step(1, e.shiftKey)),
@@ -48,23 +47,14 @@ const SHOWS = {
   ArrowRight: arrow([1, 0, 0]),
 };
 
-for (const [letter, command] of Object.entries(COMMANDS)) {
-  const button = make("button");
-  button.append(make("kbd", letter.toUpperCase()), document.createTextNode(` ${command.name}`));
-  button.onclick = () => does(command);
-  $("tools").append(button);
-}
-const does = (command) => (reader.writable || command.reads ? command.run(reader) : say("A signed version never changes."));
-
-function help() {
-  const keys = [...Object.entries(COMMANDS).map(([key, c]) => [key.toUpperCase(), c.name]), ["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"],
-    ["Ctrl+Enter", "sign"], ["↑ ↓ (Shift: choose more)", "regions; in a picture: cross-hair"], ["PgUp PgDn (Shift: ten)", "slice"], [", .", "turn the projection"],
-    ["Shift+1…4", "PET window 0–5, 7, 10, 15"], ["W, F, V", "CT window, fusion, dim"], ["Space (hold)", "hide what is drawn"],
-    ["B or E held, mouse drawn", "paint or erase along the way"], ["right click", "remove or restore a region"], ["double click", "add here"]];
-  const facts = make("dl");
-  facts.append(...pairs(keys));
-  ask("Keys", [facts]);
-}
+const VIEWS = {
+  w: { name: "CT window", run: () => setCt(1), reads: true, bare: true },
+  f: { name: "fusion", run: setFusion, reads: true, bare: true },
+  v: { name: "dim", run: () => document.body.classList.toggle("dim"), reads: true, bare: true },
+};
+const does = (command) => (reader.writable || command.reads ? command.run(reader) : say(reader.refusal()));
+const keys = new Keys({ ...COMMANDS, ...VIEWS }, () => keys.buttons("tools", does));
+keys.buttons("tools", does);
 
 document.addEventListener("keydown", (event) => {
   const target = event.target;
@@ -85,14 +75,14 @@ function meant(event, target) {
   if (event.altKey) return null;
   if (event.shiftKey && TOPS[event.code]) return () => setTop(TOPS[event.code]);
   if (event.code === "Space") return target.matches("button, summary, a") ? null : () => hide(true);
-  if (letter === "?") return help;
-  const command = COMMANDS[letter];
+  if (letter === "?") return () => keys.show();
+  const command = keys.at(letter);
   if (command?.held && reader.writable) return () => { reader.stroke = []; };
   return command ? () => does(command) : SHOWS[letter] && (() => SHOWS[letter](event));
 }
 document.addEventListener("keyup", (event) => {
   if (event.code === "Space" && reader?.views?.hidden) hide(false);
-  const command = COMMANDS[event.key.toLowerCase()];
+  const command = keys.at(event.key.toLowerCase());
   if (command?.held && reader?.stroke) command.run(reader);
 }, true);
 
@@ -106,6 +96,8 @@ for (const [name, layer] of [["petview", "pet"], ["ctview", "ct"]]) {
     if (row) reader.toggle(row);
     else if (lps) say("No region is there.");
   });
+  $(name).addEventListener("pointermove", (e) => reader?.table && reader.hover(e.buttons || reader.stroke ? null : place(e)));
+  $(name).addEventListener("pointerleave", () => reader?.table && reader.hover(null));
   $(name).addEventListener("dblclick", (e) => {
     const lps = place(e);
     if (!lps || !reader.writable) return;
@@ -122,7 +114,7 @@ $("undo").onclick = () => reader.act("undo");
 $("redo").onclick = () => reader.act("redo");
 $("sign").onclick = () => sign(reader);
 $("reopen").onclick = () => reopen(reader);
-$("help").onclick = help;
+$("help").onclick = () => keys.show();
 $("leave").onclick = async () => { await fetch("/logout", { method: "POST", redirect: "manual" }); location.assign("/login"); };
 $("filters").onclick = (e) => { if (e.target.dataset.show) { reader.show = e.target.dataset.show; reader.list(); } };
 $("past").ontoggle = () => $("past").open && reader.past();
@@ -135,13 +127,12 @@ async function route() {
       await worklist(me);
       return;
     }
-    const path = `/api/cases/${encodeURIComponent(id)}`;
-    const version = name || (await post(`${path}/versions`, {})).name;
-    reader = new Reader(me, path, `${path}/versions/${encodeURIComponent(version)}`);
+    reader = new Reader(me, `/api/cases/${encodeURIComponent(id)}`);
     window.reading = reader; // for scripted checks
-    await reader.open();
+    await reader.open(name);
     if (reader.facts.ct) setCt();
   } catch (error) {
+    if (!reader?.table) $("reader").hidden = true; // of what cannot be read nothing is shown
     say(error.message);
     busy(false);
   }

@@ -2,38 +2,52 @@
 import { $, busy, make, pairs, say } from "/elements.js";
 import { Grid, labelsIn } from "/grid.js";
 import { Turning } from "/mip.js";
-import { bytes, get, post } from "/net.js";
-import { Views, kind } from "/views.js";
+import { bytes, get, letGo, peek, post, put } from "/net.js";
+import { kind } from "/status.js";
 
 const ORDER = { doubt: 0, in: 1, out: 2 };
 const SEEN_MS = 500;
+const REST_MS = 120; // how long the mouse rests before the server is asked what a click would take
+const ml = (volume) => volume.toFixed(1).replace(/\B(?=(\d{3})+\.)/g, " ");
+// what is asked for ahead of its use: that it failed is told where it is used
+const ahead = (promise) => { promise.catch(() => {}); return promise; };
 
 export class Reader {
-  constructor(me, path, version) {
-    Object.assign(this, { me, path, version, chosen: new Set(), active: 0, show: "all", points: [], table: null, looking: 0, stroke: null });
+  constructor(me, path) {
+    Object.assign(this, { me, path, chosen: new Set(), active: 0, show: "all", points: [], table: null, looking: 0, stroke: null,
+      held: false, over: null, peeking: 0, opened: new Set() });
   }
-  async open() {
+  // the projection is the first picture, for which no image has to be read; the CT is the last
+  async open(name) {
     this.facts = await get(this.path);
     this.grid = new Grid(this.facts.shape, this.facts.affine);
     $("worklist").hidden = true;
     $("reader").hidden = $("forcase").hidden = false;
     $("reader").classList.toggle("noct", !this.facts.ct);
+    this.turning = new Turning($("mip"), this.me.frames, (found) => this.table && this.pickAt(found.lps), (region) => this.point(region));
+    const turning = this.turning.open(this.path, this.facts.digest);
+    const begun = ahead(name ? Promise.resolve({ name }) : post(`${this.path}/versions`, {}));
+    const pet = ahead(bytes(`${this.path}/pet.nii.gz?of=${this.facts.digest}`));
+    await turning;
+    performance.mark("projection");
+    const viewer = ahead(import("/views.js"));
+    this.version = `${this.path}/versions/${encodeURIComponent((await begun).name)}`;
+    const table = ahead(get(this.version));
+    const { Views } = await viewer;
     this.views = new Views($("petview"), $("ctview"), (lps) => this.moved(lps));
-    this.turning = new Turning($("mip"), this.me.frames, (found) => this.pickAt(found.lps));
-    const turning = this.turning.open(this.path);
-    const table = get(this.version);
-    const pet = bytes(`${this.path}/pet.nii.gz`);
-    await turning; // the projection is the first picture, the CT the last
     await this.views.openPet(await pet);
+    performance.mark("pet");
     await this.take(await table);
+    if (this.table.mine && !this.table.signed) await this.begin();
     const first = this.table.rows.find((r) => kind(r) === "doubt") || this.table.rows[0];
     if (first) this.choose(first.region);
     busy(false);
     if (this.facts.ct) {
       $("ctwindow").textContent = "coming …";
-      await this.views.openCt(await bytes(`${this.path}/ct-view.nii.gz`), await pet);
+      await this.views.openCt(await bytes(`${this.path}/ct-view.nii.gz?of=${this.facts.digest}`), await pet);
     }
     if (this.facts.previous) await this.beside();
+    performance.mark("all");
     document.body.dataset.complete = "yes";
     this.turning.rest();
   }
@@ -43,24 +57,27 @@ export class Reader {
     $("before").hidden = false;
     $("beforewhat").textContent = `${told.scanned.slice(0, 10)} · ${told.of} · ${told.threshold}`;
     $("beforenumbers").replaceChildren(...pairs(told.key_numbers.map((k) => [k.name, k.shown])),
+      ...(told.notes.length ? [make("dt", "Note"), make("dd", told.notes.join("; "))] : []),
       ...(told.differs.length ? [make("dt", "Not comparable"), make("dd", told.differs.join("; "))] : []));
     const other = new Turning($("beforemip"), this.me.frames, () => {});
     other.follows = this.turning;
     this.turning.beside = other;
-    await other.open(`/api/cases/${told.id}`);
+    await other.open(`/api/cases/${told.id}`, told.digest);
   }
 
   // whatever the server answers becomes the page; a number is shown only with the mask it belongs to
   async take(table) {
     const fresh = this.table?.labels !== table.labels;
     this.table = table;
+    this.hover(null);
     if (fresh) {
-      const buffer = await bytes(`${this.version}/labels/${table.labels}.nii.gz`);
-      this.slots = await labelsIn(buffer.slice(0));
-      await this.views.labels(buffer, table.rows);
+      this.slots = await labelsIn(await bytes(`${this.version}/labels/${table.labels}.nii.gz`));
+      this.views.labels(this.slots, this.grid, table.rows);
     }
     this.chosen = new Set([...this.chosen].filter((n) => this.row(n)));
     if (!this.chosen.has(this.active)) this.active = [...this.chosen].at(-1) || 0;
+    this.because(this.row(this.active));
+    if (this.views.at) this.moved(this.views.at);
     document.body.dataset.head = table.head;
     this.list();
     this.numbers();
@@ -83,7 +100,7 @@ export class Reader {
     $("reopen").hidden = !(table.signed && this.me.role === "admin");
     const state = table.signed ? "SIGNED" : "draft";
     $("where").textContent = `${this.facts.study?.slice(0, 8) || "case"} · ${this.facts.scanned?.slice(0, 10) || ""} · ${table.version} · ${state} · ${this.facts.threshold}`;
-    $("saved").textContent = `mask ${table.head.slice(0, 4)}… saved`;
+    $("saved").textContent = `mask ${table.head.slice(0, 4)}… saved${table.mine && !table.signed && !this.held ? " · read only" : ""}`;
     $("messages").replaceChildren(...table.messages.map((m) => make("li", m.text)));
     $("papers").hidden = !table.signed;
     $("documents").replaceChildren(...(table.documents || []).map((name) => {
@@ -99,7 +116,10 @@ export class Reader {
 
   // regions
   row(number) { return this.table.rows.find((r) => r.region === number); }
-  get writable() { return !this.table.signed && this.table.mine; }
+  get writable() { return !this.table.signed && this.table.mine && this.held; }
+  refusal() {
+    return this.table.signed ? "A signed version never changes." : this.table.mine ? "Another window of yours writes this reading." : "This is another’s reading.";
+  }
   shown() {
     return this.table.rows
       .filter((r) => this.show === "all" || kind(r) === this.show || (this.show === "in" && r.counted) || (this.show === "out" && !r.counted))
@@ -117,10 +137,9 @@ export class Reader {
     item.setAttribute("role", "option");
     item.setAttribute("aria-selected", String(this.chosen.has(row.region)));
     const place = row.site || row.organ || "";
-    const ml = row.volume_ml.toFixed(1).replace(/\B(?=(\d{3})+\.)/g, " ");
     // what is seen is what is spoken, with the words that the table's head has for the eye
     const spoken = (text) => make("span", ` ${text} `, { className: "spoken" });
-    const cells = [make("span", row.glyph), make("span", row.id), make("span", ml, { className: "n" }),
+    const cells = [make("span", row.glyph), make("span", row.id), make("span", ml(row.volume_ml), { className: "n" }),
       make("span", row.suvmax.toFixed(1), { className: "n" }), make("span", place)];
     cells[0].append(spoken(row.word + (row.counted && !row.seen ? ", not seen yet" : "")));
     cells[2].append(spoken("millilitres"));
@@ -128,7 +147,12 @@ export class Reader {
     item.append(...cells);
     item.onclick = (e) => this.choose(row.region, e.ctrlKey || e.metaKey);
     item.oncontextmenu = (e) => { e.preventDefault(); this.toggle(row); };
+    item.onpointerenter = () => this.point(row.region);
+    item.onpointerleave = () => this.point(0);
     return item;
+  }
+  because(row) {
+    $("why").textContent = row ? `${row.id} ${row.word}: ${row.why || row.rule || "–"} (${row.actor})` : "";
   }
   choose(region, more = false, jump = true) {
     const row = this.row(region);
@@ -136,7 +160,7 @@ export class Reader {
     if (!more) this.chosen.clear();
     this.chosen.add(region);
     this.active = region;
-    $("why").textContent = `${row.id} ${row.word}: ${row.why || row.rule || "–"} (${row.actor})`;
+    this.because(row);
     this.list();
     $(`region-${region}`)?.scrollIntoView({ block: "nearest" });
     this.views.colour(this.table.rows, this.chosen);
@@ -149,7 +173,7 @@ export class Reader {
   toggle(row) {
     this.choose(row.region, false, false);
     if (this.writable) this.act(row.counted ? "remove" : "restore", { regions: [row.region] });
-    else say("A signed version never changes.");
+    else say(this.refusal());
   }
   step(by, more) {
     const rows = this.shown();
@@ -183,6 +207,55 @@ export class Reader {
     $("readout").dataset.index = index.join(" ");
   }
 
+  // what the mouse is over: a region, outlined everywhere, or what a double click there would add
+  point(region) {
+    if (!this.table) return;
+    const row = region && this.row(region);
+    this.views.hover(region);
+    this.turning.point(region);
+    $("pointed").textContent = row ? `${row.id} ${ml(row.volume_ml)} mL, ${row.word}` : "";
+  }
+  hover(lps) {
+    const index = lps && this.grid.index(lps);
+    if (index && String(index) === String(this.over)) return;
+    clearTimeout(this.peeking);
+    this.over = index;
+    const row = index && this.grid.inside(index) ? this.rowAt(index) : null;
+    this.point(row?.region || 0);
+    this.views.outline([]);
+    document.body.classList.remove("blocked");
+    if (index && !row && this.writable && this.grid.inside(index)) this.peeking = setTimeout(() => this.foresee(index), REST_MS);
+  }
+  async foresee(index) {
+    const words = { seed: index, at: Number($("at").value) };
+    const told = await peek(`${this.version}/preview`, { op: "grow", words }).catch((error) => error);
+    if (this.over !== index) return;
+    document.body.classList.toggle("blocked", told instanceof Error);
+    if (told instanceof Error) { $("pointed").textContent = told.what; return; }
+    this.views.outline(told.gained);
+    const meets = told.meets.map((n) => this.row(n)?.id).filter(Boolean);
+    $("pointed").textContent = [`a double click adds ${ml(told.change_ml)} mL`, told.leak && `asks first: ${told.leak}`,
+      meets.length && `beside ${meets.join(", ")}`].filter(Boolean).join(" · ");
+  }
+
+  // one window at a time writes a draft
+  async begin() {
+    await this.hold();
+    window.addEventListener("pagehide", () => { if (this.held) letGo(`${this.version}/lease`); });
+    setInterval(() => { if (!this.table.signed) this.hold().catch((error) => say(error.message)); }, 1000 * this.me.beat_s);
+  }
+  async hold() {
+    const before = this.held;
+    const told = await put(`${this.version}/lease`).catch((error) => error);
+    if (told instanceof Error && told.status !== 423) { if (!told.status) return; throw told; }
+    this.held = !(told instanceof Error);
+    if (!this.held) say(told.message);
+    if (before === this.held) return;
+    if (this.held && told.tip !== this.table.tip) await this.take(await get(this.version));
+    else this.numbers();
+    if (this.held) say();
+  }
+
   // changes
   async change(path, body, counts = true) {
     busy(true);
@@ -198,6 +271,7 @@ export class Reader {
         say(error.message, { name: "Send again", run: () => this.change(path, body, counts) });
       } else {
         say(error.message);
+        if (error.status === 423) this.held = false;
         if (error.status === 412 || error.status === 409) await get(this.version).then((t) => this.take(t)).catch(() => {});
         else this.numbers();
       }

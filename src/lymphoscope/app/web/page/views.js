@@ -1,5 +1,8 @@
 // The two views: PET alone, the only one whose values are measured, and CT with PET over it.
 import { Niivue, NVImage, SHOW_RENDER, DRAG_MODE, SLICE_TYPE, cmapper } from "/vendor/niivue.js";
+import { ViewerGrid } from "/grid.js";
+import { onOther, onPet, renumbered } from "/marks.js";
+import { COLOUR, kind } from "/status.js";
 
 const BASE = {
   isRadiologicalConvention: true, sagittalNoseLeft: true, showAllOrientationMarkers: true, multiplanarPadPixels: 12,
@@ -19,7 +22,8 @@ const WIDE = [
   { sliceType: SLICE_TYPE.SAGITTAL, position: [0, 0.48, 0.48, 0.43] },
   { sliceType: SLICE_TYPE.CORONAL, position: [0.52, 0, 0.48, 0.91] },
 ];
-const COLOUR = { in: [230, 159, 0], doubt: [240, 228, 66], out: [86, 180, 233] };
+const FRESH = 255; // slot of what a click would add
+const OPACITY = { pet: 0.45, ct: 0.3 };
 
 async function made(canvas, volume) {
   const nv = new Niivue(BASE);
@@ -29,6 +33,7 @@ async function made(canvas, volume) {
     leftButton: { primary: DRAG_MODE.crosshair }, rightButton: DRAG_MODE.callbackOnly, centerButton: DRAG_MODE.pan,
   });
   await nv.loadFromArrayBuffer(volume, "volume.nii.gz");
+  nv.grid = new ViewerGrid(nv.volumes[0]);
   const lay = () => nv.setCustomLayout(canvas.clientHeight > 1.1 * canvas.clientWidth ? TALL : WIDE);
   new ResizeObserver(lay).observe(canvas);
   lay();
@@ -38,14 +43,21 @@ async function made(canvas, volume) {
   return nv;
 }
 
+function draw(nv, bitmap) {
+  if (!nv.drawBitmap) nv.createEmptyDrawing();
+  nv.drawBitmap = bitmap;
+  nv.refreshDrawing(false);
+}
+
 export class Views {
   constructor(petCanvas, ctCanvas, moved) {
-    Object.assign(this, { petCanvas, ctCanvas, moved, at: null, window: 10, hidden: false, rows: [], chosen: new Set() });
+    Object.assign(this, { petCanvas, ctCanvas, moved, at: null, window: 10, hidden: false, rows: [], chosen: new Set(),
+      hovered: 0, fresh: [], slots: null, grid: null });
   }
   async openPet(pet) {
     this.pet = await made(this.petCanvas, pet.slice(0));
     this.grey(this.pet);
-    this.pet.onLocationChange = (where) => this.follow(where);
+    this.pet.onLocationChange = (where) => this.follow(this.pet, where);
   }
   async openCt(ct, pet) {
     const nv = await made(this.ctCanvas, ct);
@@ -54,8 +66,10 @@ export class Views {
     [nv.volumes[1].cal_min, nv.volumes[1].cal_max] = [0, this.window];
     nv.setOpacity(1, 0.5);
     nv.updateGLVolume();
-    nv.onLocationChange = (where) => this.follow(where);
+    nv.onLocationChange = (where) => this.follow(nv, where);
     this.ct = nv;
+    if (this.slots) draw(nv, onOther(this.slots, this.grid, nv.grid));
+    this.colour(this.rows, this.chosen);
     if (this.at) this.go(this.at);
   }
   grey(nv) {
@@ -80,9 +94,10 @@ export class Views {
   setFusion(share) {
     this.ct?.setOpacity(1, share);
   }
-  follow(where) {
-    // one place, shown in both; niivue speaks RAS, everything else here LPS
-    const lps = [-where.mm[0], -where.mm[1], where.mm[2]];
+
+  // places: one, shown in both; LPS mm
+  follow(nv, where) {
+    const lps = nv.grid.place(where.frac);
     if (this.at && lps.every((v, k) => Math.abs(v - this.at[k]) < 0.01)) return;
     this.go(lps);
   }
@@ -90,64 +105,83 @@ export class Views {
     this.at = lps;
     for (const nv of [this.pet, this.ct]) {
       if (!nv) continue;
-      nv.scene.crosshairPos = nv.mm2frac([-lps[0], -lps[1], lps[2]]);
+      nv.scene.crosshairPos = nv.grid.fraction(lps);
       nv.drawScene();
     }
     this.moved(lps);
   }
-  // the place under the mouse, LPS mm, or null beside the slices
+  // the place under the mouse, or null beside the slices
   under(layer, event) {
     const nv = this[layer];
+    if (!nv) return null;
     const scale = nv.canvas.width / nv.canvas.clientWidth;
     const frac = nv.canvasPos2frac([event.offsetX * scale, event.offsetY * scale]);
-    if (frac[0] < 0) return null;
-    const mm = nv.frac2mm(frac);
-    return [-mm[0], -mm[1], mm[2]];
+    return frac[0] < 0 ? null : nv.grid.place(frac);
   }
   // move by voxels of the PET towards left, back, head
   nudge(by, times) {
-    const step = this.pet.volumes[0].pixDimsRAS.slice(1, 4);
-    const ends = this.pet.volumes[0];
-    const lps = this.at.map((v, k) => v + by[k] * step[k] * times);
-    const vox = ends.mm2vox([-lps[0], -lps[1], lps[2]]);
-    if ([...vox].every((v, k) => Math.round(v) >= 0 && Math.round(v) < ends.dimsRAS[k + 1])) this.go(lps);
+    const { grid } = this.pet;
+    const voxel = grid.index(this.at).map((v, k) => v + [-by[0], -by[1], by[2]][k] * times);
+    if (grid.inside(voxel)) this.go(grid.lps(voxel));
   }
-  value(nv, layer) {
-    const volume = nv?.volumes[layer];
-    if (!volume || !this.at) return null;
-    const vox = volume.mm2vox([-this.at[0], -this.at[1], this.at[2]]);
-    const found = [...vox].map(Math.round);
-    if (found.some((v, k) => v < 0 || v >= volume.dimsRAS[k + 1])) return null;
-    return volume.getValue(...found);
+  value(nv) {
+    const voxel = nv && this.at && nv.grid.index(this.at);
+    return voxel && nv.grid.inside(voxel) ? nv.volumes[0].getValue(...voxel) : null;
   }
-  get suv() { return this.value(this.pet, 0); }
-  get hu() { return this.value(this.ct, 0); }
-  async labels(buffer, rows) {
-    const image = await NVImage.new(buffer, "labels.nii.gz");
-    if (!this.pet.loadDrawing(image)) throw new Error("The regions do not lie on the PET");
+  get suv() { return this.value(this.pet); }
+  get hu() { return this.value(this.ct); }
+
+  // regions
+  labels(slots, grid, rows) {
+    Object.assign(this, { slots, grid, fresh: [] });
+    draw(this.pet, onPet(slots, grid, this.pet.grid));
+    if (this.ct) draw(this.ct, onOther(slots, grid, this.ct.grid));
     this.colour(rows, this.chosen);
   }
   colour(rows, chosen) {
     Object.assign(this, { rows, chosen });
-    const top = Math.max(1, ...rows.map((r) => r.slot));
     const lut = { R: [0], G: [0], B: [0], A: [0], I: [0], labels: [""] };
     const at = new Map(rows.map((r) => [r.slot, r]));
-    for (let slot = 1; slot <= top; slot++) {
+    for (let slot = 1; slot <= FRESH; slot++) {
       const row = at.get(slot);
-      const [r, g, b] = COLOUR[row ? kind(row) : "out"];
-      const alpha = !row || this.hidden ? 0 : kind(row) === "out" ? 40 : chosen.has(row.region) ? 255 : 190;
-      lut.R.push(r); lut.G.push(g); lut.B.push(b); lut.A.push(alpha); lut.I.push(slot); lut.labels.push("");
+      const [r, g, b] = COLOUR[slot === FRESH ? "fresh" : row ? kind(row) : "out"];
+      lut.R.push(r); lut.G.push(g); lut.B.push(b); lut.A.push(this.alpha(slot, row)); lut.I.push(slot); lut.labels.push("");
     }
-    this.pet.drawLut = cmapper.makeDrawLut(lut);
-    this.pet.setDrawOpacity(this.hidden ? 0 : 0.45);
-    this.pet.drawRimOpacity = this.hidden ? 0 : 1;
-    this.pet.refreshColormaps();
-    this.pet.drawScene();
+    const made = cmapper.makeDrawLut(lut);
+    for (const layer of ["pet", "ct"]) {
+      const nv = this[layer];
+      if (!nv) continue;
+      nv.drawLut = made;
+      nv.setDrawOpacity(this.hidden ? 0 : OPACITY[layer]);
+      nv.drawRimOpacity = this.hidden ? 0 : 1;
+      nv.refreshColormaps();
+      nv.drawScene();
+    }
+  }
+  alpha(slot, row) {
+    if (this.hidden) return 0;
+    if (slot === FRESH) return 200;
+    if (!row) return 0;
+    if (row.region === this.hovered || this.chosen.has(row.region)) return 255;
+    return kind(row) === "out" ? 2 : 150; // what is removed is an outline: rims are drawn wherever there is any colour
   }
   hide(hidden) {
     this.hidden = hidden;
     this.colour(this.rows, this.chosen);
   }
+  hover(region) {
+    if (region === this.hovered) return;
+    this.hovered = region;
+    this.colour(this.rows, this.chosen);
+  }
+  // outline what a click would add: runs of free voxels of the PET
+  outline(runs) {
+    if (!this.fresh.length && !runs.length) return;
+    const { pet } = this;
+    const to = renumbered(this.grid, pet.grid);
+    for (const n of this.fresh) pet.drawBitmap[n] = 0;
+    this.fresh = runs.flatMap(([first, count]) => Array.from({ length: count }, (_, k) => to(first + k))).filter((n) => !pet.drawBitmap[n]);
+    for (const n of this.fresh) pet.drawBitmap[n] = FRESH;
+    pet.refreshDrawing(true);
+  }
 }
-
-export const kind = (row) => (row.status === "doubtful" ? "doubt" : row.counted ? "in" : "out");

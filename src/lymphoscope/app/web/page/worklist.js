@@ -15,7 +15,7 @@ export async function worklist(person) {
   $("reader").hidden = true;
   $("worklist").hidden = false;
   $("where").textContent = `Worklist – ${me.name} (${me.role})`;
-  $("upload").hidden = me.role !== "admin";
+  $("upload").hidden = $("audit").hidden = me.role !== "admin";
   $("agreement").hidden = me.role === "reader";
   rows = await get("/api/cases");
   const present = [...new Set(rows.map((r) => r.status))].sort();
@@ -68,6 +68,9 @@ function actions(row) {
   return cell;
 }
 
+const MOST_LESIONS = 12;
+const tr = (tag, cells) => { const made = make("tr"); made.append(...cells.map((c) => make(tag, c))); return made; };
+
 async function adjudicate(row) {
   const [a, b] = row.pair;
   const path = `/api/cases/${row.id}`;
@@ -77,8 +80,13 @@ async function adjudicate(row) {
   facts.append(...pairs([["Reader A", `${told.a_ml.toFixed(1)} mL`], ["Reader B", `${told.b_ml.toFixed(1)} mL`],
     ["A − B", `${sign(told.difference_ml)} mL (${sign(told.difference_percent)} %)`], ["Dice", told.dice.toFixed(3)],
     ["only A", `${told.only_a_ml.toFixed(1)} mL`], ["only B", `${told.only_b_ml.toFixed(1)} mL`],
-    ["10 % and 10 mL apart", told.adjudicate ? "yes" : "no"]]));
-  const body = [facts, make("p", "Each place where the readers differ becomes a region in doubt; settle them with D, X and R.")];
+    ["Adjudicate because of", told.reasons.join(", ") || "nothing"],
+    ["Lesions", `both ${told.found.both}, only A ${told.found.only_a}, only B ${told.found.only_b}${told.found.f1 === null ? "" : `; F1 ${told.found.f1.toFixed(2)}`}`]]));
+  const table = make("table", "", { className: "lesions" });
+  table.append(tr("th", ["mL, A", "mL, B", "Dice", ""]), ...told.lesions.slice(0, MOST_LESIONS).map((l) =>
+    tr("td", [l.a_ml.toFixed(1), l.b_ml.toFixed(1), l.dice.toFixed(2), l.disputed ? "disputed" : ""])));
+  const more = told.lesions.length - MOST_LESIONS;
+  const body = [facts, table, ...(more > 0 ? [make("p", `${more} smaller lesions are not listed.`)] : []), make("p", "Each place where the readers differ becomes a region in doubt; settle them with D, X and R.")];
   if (!(await ask("Lay the two readings over one another", body))) return;
   const made = await post(`${path}/versions`, { purpose: "adjudicate", parent: a, other: b });
   location.hash = `${row.id}/${made.name}`;
@@ -93,9 +101,22 @@ $("agreement").onclick = async () => {
     ["within 10 % or 10 mL", told.within === null ? "–" : `${(100 * told.within).toFixed(0)} %`],
     ["mean difference", bias ? `${number(bias.bias, 1)} mL (limits ${number(bias.low, 1)} to ${number(bias.high, 1)})` : "–"],
     ["ratio", ratio ? `${number(ratio.bias)} (limits ${number(ratio.low)} to ${number(ratio.high)})` : "–"],
-    ["ICC (2,1)", icc ? `${number(icc.value)} (95 % ${number(icc.low)} to ${number(icc.high)})` : "–"],
+    ["mean difference in %", told.mape === null ? "–" : `${number(told.mape, 1)} %`],
+    ["ICC (3,1)", told.icc_fixed ? number(told.icc_fixed.value) : "–"], ["ICC (2,1)", icc ? `${number(icc.value)} (95 % ${number(icc.low)} to ${number(icc.high)})` : "–"],
     ["Lin’s concordance", number(told.ccc)], ["Spearman", number(told.spearman)]]));
   await ask("How two readers agree (TMTV)", [facts, make("p", "Of each case the first two independent signed reads.")]);
+};
+
+$("audit").onclick = async () => {
+  const logs = await get("/api/audit/verify").catch((e) => { say(e.message); return null; });
+  if (!logs) return;
+  const wrong = logs.filter((log) => log.wrong);
+  const facts = make("dl");
+  facts.append(...pairs([["Logs", String(logs.length)], ["Events", String(logs.reduce((n, log) => n + log.events, 0))],
+    ["Broken links", wrong.length ? wrong.map((log) => `${log.log}: ${log.wrong}`).join("; ") : "none"]]));
+  const links = make("p");
+  for (const [form, path] of [["CSV", "/api/audit/csv"], ["JSON", "/api/audit"]]) links.append(make("a", `Export as ${form}`, { href: path, download: "" }), " ");
+  await ask("Audit trail", [facts, links, make("p", "lymphoscope serve --verify-audit FILE verifies an export without this server.")]);
 };
 
 $("file").onchange = async () => {
