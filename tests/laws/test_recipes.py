@@ -20,6 +20,7 @@ from lymphoscope.learn.batch import Batch
 from lymphoscope.learn.build import network_of, supervision
 from lymphoscope.learn.checkpoint import load_weights, save_weights
 from lymphoscope.learn.feed import Feed
+from lymphoscope.learn.losses.candidates import truth_of
 from lymphoscope.learn.losses.loss import total
 from lymphoscope.learn.parts import made
 from lymphoscope.learn.planned import net_facts
@@ -82,6 +83,7 @@ CLUSTERS = ("s1-fcm",)
 
 
 VARIANTS = (
+    "c2-unet2",
     "m1-a",
     "m1-c",
     "m1-d",
@@ -94,8 +96,8 @@ VARIANTS = (
     "m2-zhou",
     "lean-pair",
 )
-"""Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, lean-pair: `lean-unet`): what differs is tested with
-heads and losses."""
+"""Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, lean-pair: `lean-unet`, c2-unet2: `b3-unet3d`): what
+differs is tested with heads and losses."""
 
 
 def narrow(net: Use) -> Use:
@@ -152,7 +154,7 @@ def phantom_of(stage: Stage, seed: int, shape: tuple[int, int, int] = (32, 32, 3
     rng = np.random.default_rng(seed)
     for role in stage.reads:
         if role not in volumes:
-            said = np.clip(0.1 + 0.8 * labels.array + rng.normal(0, 0.1, shape), 0, 1).astype(np.float32)
+            said = np.clip(0.1 + 0.8 * labels.array + rng.normal(0, 0.04, shape), 0, 1).astype(np.float32)
             volumes[role] = Volume(said, labels.geometry, Unit.PROBABILITY)
     return volumes, labels
 
@@ -219,7 +221,7 @@ def test_it_learns_one_phantom(name: str, stage_id: str) -> None:
     owner = supervision(stage.trained, network_of(stage, LABELS))
     optimizer = torch.optim.Adam(owner.parts.parameters(), lr=1e-2)
     batch = batch_of(stage, 4 if stage.trained.sampler.name == "slices" else 2)
-    net, told = owner.parts["network"], _risk if stage.makes == "risk" else _dice
+    net, told = owner.parts["network"], TOLD.get(stage.makes, _dice)
 
     def update(loss: torch.Tensor, *parts: str) -> None:
         optimizer.zero_grad()
@@ -255,6 +257,17 @@ def test_its_loss_falls(name: str) -> None:
 def _risk(net: torch.nn.Module, batch: Batch) -> float:
     with torch.no_grad():
         return float(net.predict(batch.images)[:, 1].mean())  # type: ignore[operator]
+
+
+def _judged(net: torch.nn.Module, batch: Batch) -> float:
+    _, lesion = truth_of(batch)
+    with torch.no_grad():
+        found = net.predict(batch.images).argmax(1) == 1  # type: ignore[operator]
+    return float((found == lesion).float().mean())
+
+
+TOLD = {"risk": _risk, "scores": _judged}
+"""How well a network has learnt, where it does not draw."""
 
 
 def _dice(net: torch.nn.Module, batch: Batch) -> float:

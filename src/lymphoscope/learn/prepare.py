@@ -79,8 +79,8 @@ def inputs(stage: Stage, volumes: Mapping[str, Volume]) -> tuple[NDArray[np.floa
 def channels(stage: Stage) -> int:
     """Channels that the network of a stage sees: those its scale makes of each input, for each slice seen at once."""
     scale, voxel = made("scale", stage.trained.scale), np.zeros((1, 1, 1), np.float32)
-    thick: int = made("sampler", stage.trained.sampler).view.thick
-    return thick * sum(int(scale(role, voxel).size) for role in stage.reads)
+    seen: int = made("sampler", stage.trained.sampler).view.channels(sum(scale(r, voxel).size for r in stage.reads))
+    return seen
 
 
 def truth(labels: Volume, grid: Geometry) -> NDArray[np.int8]:
@@ -101,6 +101,15 @@ def truth(labels: Volume, grid: Geometry) -> NDArray[np.int8]:
     return out
 
 
+def regions(mask: NDArray[np.bool_]) -> list[NDArray[np.int32]]:
+    """Voxels of every connected region of a mask, (n, 3) of (z, y, x) each."""
+    numbered = components(mask)
+    voxels = np.argwhere(numbered > 0).astype(np.int32)
+    region = numbered[numbered > 0]
+    order = np.argsort(region, kind="stable")
+    return np.split(voxels[order], np.flatnonzero(np.diff(region[order])) + 1) if len(order) else []
+
+
 def places(labels: NDArray[np.int8]) -> tuple[NDArray[np.int32], ...]:
     """Voxels of every lesion, so that a small one can be drawn as often as a large one.
 
@@ -110,12 +119,7 @@ def places(labels: NDArray[np.int8]) -> tuple[NDArray[np.int32], ...]:
     Returns:
         For each connected lesion up to some thousand of its voxels, evenly thinned: (n, 3) of (z, y, x).
     """
-    numbered = components(labels > 0)
-    voxels = np.argwhere(numbered > 0).astype(np.int32)
-    lesion = numbered[numbered > 0]
-    order = np.argsort(lesion, kind="stable")
-    groups = np.split(voxels[order], np.flatnonzero(np.diff(lesion[order])) + 1) if len(order) else []
-    return tuple(group[:: -(-len(group) // _MOST_VOXELS_OF_A_LESION)] for group in groups)
+    return tuple(group[:: -(-len(group) // _MOST_VOXELS_OF_A_LESION)] for group in regions(labels > 0))
 
 
 def store(case: Prepared, folder: Path) -> None:

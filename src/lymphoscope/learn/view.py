@@ -13,11 +13,18 @@ class View:
         size: Side along each axis that is seen, without context, voxels.
         axes: Axes of the image that are seen: all of (z, y, x) for boxes, two for slices.
         thick: Neighbouring slices seen as channels; 1 for none.
+        candidates: Probability from which the last image makes candidates, each of which is seen by itself, with one
+            channel more that shows where it is; None where whole images are seen.
     """
 
     size: tuple[int, ...]
     axes: tuple[int, ...] = (0, 1, 2)
     thick: int = 1
+    candidates: float | None = None
+
+    def channels(self, images: int) -> int:
+        """Channels that a network sees of so many images."""
+        return images * self.thick + (self.candidates is not None)
 
     @property
     def dims(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lymphoscope.recipes.baselines import BASELINES
+from lymphoscope.recipes.candidates import CANDIDATES
 from lymphoscope.recipes.classical import METHODS
 from lymphoscope.recipes.endpoint import foretold
 from lymphoscope.recipes.ensembles import ENSEMBLES
@@ -57,6 +58,7 @@ FAMILIES = (
     Family("baselines", "Networks that every other method is compared with", BASELINES),
     Family("evidential", "Networks that say how much they know, and sources combined by Dempster's rule", EVIDENTIAL),
     Family("ensembles", "Several networks, whose maps are joined", ENSEMBLES),
+    Family("candidates", "Networks that look for candidates, and networks that judge each", CANDIDATES),
     Family("few labels", "Networks that learn from cases without masks too, or from masks of a part", FEW_LABELS),
     Family("joint", "Networks that foretell an outcome, most of them drawing the lesions too", JOINT),
     Family("own", "Networks of ours, made to learn fast on a processor", OWN),

@@ -162,6 +162,14 @@ LOSSES.put(
     inner={"loss": "loss"},
 )
 LOSSES.put(
+    "candidate_ce",
+    "lymphoscope.learn.losses.candidates:CandidateCrossEntropy",
+    of=_OUTPUTS,
+    formula="−mean log p of whether any voxel of a candidate is a lesion",
+    source="",
+    params={},
+)
+LOSSES.put(
     "by_example",
     "lymphoscope.learn.losses.partial:ByExample",
     of="either",

@@ -46,6 +46,16 @@ SAMPLERS.put(
     params={"size": "side of a case in voxels, (z, y, x); that of the box it is cut to when a plan fits the data"},
 )
 
+SAMPLERS.put(
+    "candidates",
+    "lymphoscope.learn.candidates:Candidates",
+    params={
+        "size": "side of the box round a candidate, voxels, one number or (z, y, x)",
+        "at": "probability in the last input from which a voxel belongs to a candidate",
+        "positive": "share of examples that are lesions, found or true; the others are what was found elsewhere",
+    },
+)
+
 SCALES.put(
     "windows",
     "lymphoscope.learn.scaling:windows",
@@ -124,6 +134,12 @@ INFERENCES.put(
         "mirror": "axes of the slice to mirror, y the first of them and x the second; empty for none",
         "blend": "gaussian or constant",
     },
+)
+
+INFERENCES.put(
+    "each_candidate",
+    "lymphoscope.learn.candidates:EachCandidate",
+    params={"mirror": "axes to mirror, as in zyx; empty for none"},
 )
 
 PLANS.put("fit_data", "lymphoscope.recipes.planning:fit_data", params={})
