@@ -152,7 +152,7 @@ def test_what_nnunet_is_told_and_what_is_not_done_twice(installed: Path, data: P
         place = train(data, run, wish, (0, 1), installed)
     told = (run / "results" / "told").read_text().splitlines()
     assert [line.split()[1] for line in told] == ["plan", "train", "train"]
-    assert told[0].endswith("plan nnUNetTrainer 2 5 -d 501 -c 3d_fullres -np 1 --verify_dataset_integrity")
+    assert told[0].endswith("plan nnUNetTrainer 2 5 -d 501 -c 3d_fullres -np 1 -npfp 1 --verify_dataset_integrity")
     trainer = "nnUNetTrainer_2epochs_5iterations"
     assert told[2].endswith(f"train nnUNetTrainer 2 5 501 3d_fullres 1 -tr {trainer} -device cpu --c")
     splits = json.loads((place.preprocessed / "splits_final.json").read_bytes())

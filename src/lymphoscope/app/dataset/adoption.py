@@ -18,6 +18,7 @@ from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
+from lymphoscope.image.alignment import agreement
 from lymphoscope.image.resample import labels_on, resample
 from lymphoscope.io.case import require_apart
 from lymphoscope.io.dataset.cases import UNITS
@@ -149,7 +150,12 @@ def _on_one_grid(
         inside |= _mask_on(read_mask(path, notes), first.geometry, choice, notes).foreground
     mask = LesionMask(inside, first.geometry, "published")
     if "pet:suv" in read and "ct:hu" in read:
-        quality(read["pet:suv"], read["ct:hu"], mask, notes)
+        fit = agreement(read["pet:suv"], read["ct:hu"])
+        quality(read["pet:suv"], fit, mask, notes)
+        try:
+            notes.items.extend(fit.messages)
+        except LymphoscopeError as error:  # what was published stays, and is told
+            notes.add("GEO-W-ALIGN", error.message.what)
     volumes = {role: resample(volume, first.geometry) for role, volume in read.items()}
     return volumes, Volume(inside.astype(np.uint8), first.geometry, Unit.LABEL)
 

@@ -27,13 +27,12 @@ from lymphoscope.app.dataset.making import (
 from lymphoscope.app.dataset.masks import mask_of
 from lymphoscope.app.dataset.quality import quality
 from lymphoscope.app.dataset.registration import PlacedCT, placed_ct
-from lymphoscope.app.fitness import require_fit
 from lymphoscope.app.segment import segment
 from lymphoscope.core.errors import Notes
 from lymphoscope.core.study import Study
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
-from lymphoscope.image.alignment import ct_body, pet_body
+from lymphoscope.image.alignment import agreement, ct_body, pet_body
 from lymphoscope.image.components import components
 from lymphoscope.image.face import find_face
 from lymphoscope.image.intensity import normalised, smoothed
@@ -44,6 +43,7 @@ from lymphoscope.io.case import canonical_json
 from lymphoscope.io.header import Header
 from lymphoscope.io.intake import load_study
 from lymphoscope.io.nifti import write_nifti
+from lymphoscope.io.tracer import require_fdg
 from lymphoscope.render.check_picture import check_picture
 
 CANDIDATE, NORMAL = 1, 2
@@ -72,9 +72,10 @@ def write_case(
     notes = Notes()
     placed = placed_ct(study.pet, study.ct, making.register, notes)
     study = replace(study, volumes={**study.volumes, "ct": placed.on()})
-    notes.items.extend([*study.messages, *require_fit(study, making.research_tracer)])
+    fit = agreement(study.pet, study.volumes["ct"])
+    notes.items.extend([*study.messages, *require_fdg(study.suv, making.research_tracer), *fit.messages])
     mask, readers = mask_of(study, headers, masks, making.masks, notes)
-    numbers = quality(study.pet, study.volumes["ct"], mask, notes)
+    numbers = quality(study.pet, fit, mask, notes)
     images = _on_one_grid(smoothed(study.pet, making.smooth_mm), placed, mask, making.grid)
     faces = _deface(images, study, mask, notes) if making.deface else None
     facts = {

@@ -9,7 +9,7 @@ import numpy as np
 from lymphoscope.core.errors import Notes
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
-from lymphoscope.image.alignment import agreement, pet_body
+from lymphoscope.image.alignment import Agreement, pet_body
 from lymphoscope.image.anatomy import liver_alone
 from lymphoscope.image.components import components
 from lymphoscope.quant.reference import liver_reference
@@ -20,12 +20,12 @@ MOST_OUTSIDE = 0.05
 Numbers = Mapping[str, float | str | None]
 
 
-def quality(pet: Volume, ct: Volume, mask: LesionMask | None, notes: Notes) -> Numbers:
+def quality(pet: Volume, fit: Agreement, mask: LesionMask | None, notes: Notes) -> Numbers:
     """Measure how well a case hangs together.
 
     Args:
         pet: PET in SUV on its native grid.
-        ct: CT in HU on any grid, moved if it was registered.
+        fit: How well PET and CT agree.
         mask: The mask on the PET's grid; None where nobody drew one.
         notes: Takes ``GEO-W-MASKOUTSIDE`` and ``SUV-W-LIVER``.
 
@@ -40,7 +40,6 @@ def quality(pet: Volume, ct: Volume, mask: LesionMask | None, notes: Notes) -> N
     """
     suv = pet.values(Unit.SUV_BW)
     inside = np.zeros(suv.shape, dtype=bool) if mask is None else mask.foreground
-    fit = agreement(pet, ct)
     found: dict[str, float | str | None] = {
         "coverage": fit.coverage,
         "body_dice": fit.dice,

@@ -188,8 +188,8 @@ def train(
     steps = len(numbers) + 1
     progress("nnU-Net", 0, steps)
     if not (place.preprocessed / f"{PLANS}_{wish.configuration}").is_dir():
-        arguments = ("-d", place.number, "-c", wish.configuration, "-np", "1", "--verify_dataset_integrity")
-        place.run("plan", *arguments)
+        whose = ("-d", place.number, "-c", wish.configuration)
+        place.run("plan", *whose, "-np", "1", "-npfp", "1", "--verify_dataset_integrity")
     with writing():
         (place.preprocessed / SPLITS).write_text(json.dumps(splits, indent=1) + "\n")
     for done, number in enumerate(numbers, 1):
