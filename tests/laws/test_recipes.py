@@ -94,6 +94,7 @@ VARIANTS = (
     "m4-homoscedastic",
     "m4-seg-first",
     "m2-zhou",
+    "m2-zhou-twice",
     "lean-pair",
 )
 """Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, lean-pair: `lean-unet`, c2-unet2: `b3-unet3d`): what

@@ -89,8 +89,9 @@ def test_a_network_is_compared_with_quantities_on_the_same_patients() -> None:
     event, told = cohort(80)
     better = Foretold.of_quantity("oracle", told.fold, event + 0.1 * told.unseen)
     same = Foretold.of_quantity("the same", told.fold, told.unseen)
-    found = compared(event, told, [better, same])
+    found = compared(event, told, [better, same], QUICK)
     assert [one["second"] for one in found] == ["oracle", "the same"]
     assert found[0]["delong"]["first"] < found[0]["delong"]["second"] == 1.0
     assert (found[1]["delong"]["p"], found[0]["delong"]["p_holm"]) == (1.0, 2 * found[0]["delong"]["p"])
+    assert found[0]["youden_difference"]["high"] < 0
     assert better.cut_offs(event, by_youden)[0] == CutOff(pytest.approx(1.0, abs=0.11))

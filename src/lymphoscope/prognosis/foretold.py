@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -150,22 +151,30 @@ def separated(outcome: Outcome, followed: Flags, event: Floats, foretold: Foreto
     return {name: groups_record(outcome, at_risk[followed]) for name, at_risk in called.items()}
 
 
-def compared(event: Floats, first: Foretold, others: Sequence[Foretold]) -> list[Record]:
+def compared(event: Floats, first: Foretold, others: Sequence[Foretold], how: Resampling) -> list[Record]:
     """One against each of the others on the same patients: AUC by DeLong, calls at Youden's cut-off by McNemar.
 
-    P values are adjusted over the pairs by Holm.
+    P values are adjusted over the pairs by Holm; the difference of Youden's indices has an interval over patients.
     """
     known = ~np.isnan(event)
     y = event[known] > 0
     records: list[Record] = []
     for other in others:
         areas = delong_test(y, first.unseen[known], other.unseen[known])
-        right = [one.called(one.cut_offs(event, by_youden))[known] == y for one in (first, other)]
+        called = [one.called(one.cut_offs(event, by_youden))[known] for one in (first, other)]
+        right = [one == y for one in called]
+        gain = bootstrap(partial(_gain, y, called), range(len(y)), how)
         calls = mcnemar(int((right[0] & ~right[1]).sum()), int((~right[0] & right[1]).sum()))
         records.append({"first": first.name, "second": other.name, "patients": int(known.sum()),
-                        "delong": asdict(areas) if areas else None, "mcnemar": asdict(calls)})  # fmt: skip
+                        "delong": asdict(areas) if areas else None, "mcnemar": asdict(calls),
+                        "youden_difference": asdict(gain)})  # fmt: skip
     for test in ("delong", "mcnemar"):
         there = [record[test] for record in records if record[test]]
         for found, p in zip(there, holm([found["p"] for found in there]), strict=True):
             found["p_holm"] = p
     return records
+
+
+def _gain(y: Flags, called: Sequence[Flags], rows: Rows) -> float | None:
+    first, second = (Calls.of(y[rows], one[rows]).youden for one in called)
+    return None if first is None or second is None else first - second

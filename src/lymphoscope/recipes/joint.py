@@ -136,6 +136,19 @@ JOINT = Recipes(
         differs=f"Made for breast ultrasound; here as {_LIU} compare with it, in one pass without feedback. {_IN}, "
         "and so are all widths of the second branch.",
     ),
+    Recipe(
+        "m2-zhou-twice",
+        "Joint V-Net that sees what it said before",
+        _drawn(
+            use("fed_back", net=_ZHOU_NET, passes=2),
+            (use("segment"), use("risk_fused", levels=(3, 4, 5))),
+            _joint(_DICE, _ONE_CE),
+        ),
+        "Zhou et al., Med Image Anal 2021;70:101918",
+        "after",
+        differs="The iterative refinement of the original, in two passes; the map that is fed back has a convolution "
+        f"of its own. Else as m2-zhou. {_IN}.",
+    ),
     Recipe("m3-resnet34", "ResNet-34 that foretells only",
            _told(use("resnet", depth=34, stem_stride=2, norm="batch"), use("risk")),
            "He et al., CVPR 2016:770; compared by Liu et al. 2022", "reimplemented",

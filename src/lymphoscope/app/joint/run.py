@@ -201,7 +201,7 @@ def _outcome(
                      "censored_before": censored, "unknown": int(np.isnan(event).sum()) - censored},
         "outcomes": [judged(event, one, request.how) for one in everyone],
         "levels": levels,
-        "comparisons": compared(event, networks[0], everyone[1:]),
+        "comparisons": compared(event, networks[0], everyone[1:], request.how),
         "curves": _curves(main, data, cases, request, event, everyone),
         "notes": _notes(events, len(cases), endpoint.name, censored),
     }  # fmt: skip

@@ -69,8 +69,10 @@ def comparisons_table(record: Record) -> Table | None:
         rows.append((f"{pair['first']} − {pair['second']}", str(pair["patients"]),
                      figure(areas["first"] - areas["second"]) if areas else NONE,
                      p_value(areas["p"]) if areas else NONE, p_value(areas["p_holm"]) if areas else NONE,
-                     f"{calls['b']} : {calls['c']}", p_value(calls["p"]), p_value(calls["p_holm"])))  # fmt: skip
-    heads = ("pair", "patients>", "ΔAUC>", "DeLong p>", "Holm>", "right alone>", "McNemar p>", "Holm>")
+                     f"{calls['b']} : {calls['c']}", p_value(calls["p"]), p_value(calls["p_holm"]),
+                interval(pair["youden_difference"])))  # fmt: skip
+    heads = ("pair", "patients>", "ΔAUC>", "DeLong p>", "Holm>", "right alone>", "McNemar p>", "Holm>",
+             "ΔYouden (95 %)>")  # fmt: skip
     return Table("The first run against the others, on the same patients", heads, tuple(rows)) if rows else None
 
 

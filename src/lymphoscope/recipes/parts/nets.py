@@ -91,6 +91,12 @@ NETS.put(
     },
 )
 NETS.put(
+    "fed_back",
+    "lymphoscope.nets.fed_back:fed_back",
+    params={"net": "the network", "passes": "how often it sees the input, each time with what it said before"},
+    inner={"net": "net"},
+)
+NETS.put(
     "vnet",
     "lymphoscope.nets.vnet:vnet",
     params={
