@@ -65,7 +65,7 @@ NARROW: Mapping[str, Mapping[str, Any]] = {
     "densenet": _DENSE,
     "dense_unet": _DENSE,
     "deeplabv3": {**_RESNET, "reach": 16},
-    "multi_scale": {"reach": 4},
+    "multi_scale": {"reach": 8},
     "fcn8s": {"widths": (8, 8, 16, 16, 16), "bottom": 16},
     "deepmedic": {"widths": (6,) * 8, "joined": (12, 12)},
 }
@@ -96,9 +96,12 @@ VARIANTS = (
     "m2-zhou",
     "m2-zhou-twice",
     "lean-pair",
+    "lean-partial",
+    "lean-reducer",
+    "lean-views",
 )
-"""Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, lean-pair: `lean-unet`, c2-unet2: `b3-unet3d`): what
-differs is tested with heads and losses."""
+"""Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, c2-unet2: `b3-unet3d`), or `lean-unet` in the place of
+another network (lean-…): what differs is tested with heads and losses."""
 
 
 def narrow(net: Use) -> Use:

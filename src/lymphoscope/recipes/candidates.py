@@ -5,6 +5,17 @@ from __future__ import annotations
 from lymphoscope.recipes.shelf import Recipes
 from lymphoscope.recipes.spec import PET_CT, Learn, Recipe, Stage, use
 
+JUDGE = Learn(
+    use("unet_encoder", widths=(16, 32, 64, 128), norm="auto", batch=8),
+    heads=(use("classify"),),
+    loss=use("candidate_ce"),
+    sampler=use("candidates", size=32, at=0.3, positive=0.25),
+    batch=8,
+    augment=(use("flip"), use("affine")),
+    infer=use("each_candidate", mirror="zyx"),
+)
+"""The network that accepts or refuses."""
+
 CANDIDATES = Recipes(
     "recipe",
     Recipe(
@@ -12,20 +23,7 @@ CANDIDATES = Recipes(
         "Candidates by a residual U-Net, accepted or refused by a 3D network",
         (
             Stage("candidates", PET_CT, makes="map", learn=Learn(use("resunet", depth=34))),
-            Stage(
-                "lesions",
-                (*PET_CT, "candidates"),
-                makes="scores",
-                learn=Learn(
-                    use("unet_encoder", widths=(16, 32, 64, 128), norm="auto", batch=8),
-                    heads=(use("classify"),),
-                    loss=use("candidate_ce"),
-                    sampler=use("candidates", size=32, at=0.3, positive=0.25),
-                    batch=8,
-                    augment=(use("flip"), use("affine")),
-                    infer=use("each_candidate", mirror="zyx"),
-                ),
-            ),
+            Stage("lesions", (*PET_CT, "candidates"), makes="scores", learn=JUDGE),
         ),
         paper="Manjunatha et al. 2023 (nodes on CT)",
         status="after",

@@ -19,18 +19,17 @@ _SHARED = (
 )
 
 _BY_EXAMPLE = use("sum", terms=(use("by_example", loss=use("ce")), use("by_example", loss=use("dice"), complete=True)))
-_PARTIAL = Learn(
-    use("multi_scale", net=use("vnet")),
-    heads=(use("segment", levels=(0, 1, 2)), use("features", levels=(0, 1, 2, 3))),
-    loss=use(
-        "sum",
-        terms=(
-            use("deep", loss=_BY_EXAMPLE, weights=(1.0, 0.25, 0.25)),
-            use("ramp", loss=use("feature_consistency"), start=0.0, end=0.1, until=20 / 300),
-        ),
+CONSISTENT = use(
+    "sum",
+    terms=(
+        use("deep", loss=_BY_EXAMPLE, weights=(1.0, 0.25, 0.25)),
+        use("ramp", loss=use("feature_consistency"), start=0.0, end=0.1, until=20 / 300),
     ),
-    train_on="partial",
 )
+"""Partial masks at three levels, and features that are to be alike."""
+CONSISTENT_HEADS = (use("segment", levels=(0, 1, 2)), use("features", levels=(0, 1, 2, 3)))
+
+_PARTIAL = Learn(use("multi_scale", net=use("vnet")), heads=CONSISTENT_HEADS, loss=CONSISTENT, train_on="partial")
 
 FEW_LABELS = Recipes(
     "recipe",

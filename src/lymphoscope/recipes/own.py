@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from lymphoscope.recipes.candidates import JUDGE
+from lymphoscope.recipes.few_labels import CONSISTENT, CONSISTENT_HEADS
 from lymphoscope.recipes.shelf import Recipes
 from lymphoscope.recipes.spec import PET, PET_CT, Learn, Recipe, Stage, use
 
@@ -26,6 +30,22 @@ _OURS = (
     "faint and hot lesions are told apart at once. The network that predicts is a running mean of the weights."
 )
 
+_VIEWS = tuple(
+    Stage(
+        name,
+        PET_CT,
+        makes="map",
+        learn=replace(
+            _LEAN,
+            net=use("unet", widths=(16, 32, 64, 128), act="leaky_relu"),
+            sampler=use("slices", axis=axis, positive=0.5),
+            batch=8,
+            infer=use("slicewise"),
+        ),
+    )
+    for axis, name in enumerate(("axial", "coronal", "sagittal"))
+)
+
 OWN = Recipes(
     "recipe",
     Recipe(
@@ -47,5 +67,50 @@ OWN = Recipes(
         paper=_PAPER,
         status="after",
         differs=f"{_OURS} A network that sees the PET alone errs elsewhere than one that sees the CT too.",
+    ),
+    Recipe(
+        "lean-views",
+        "Three views and a volume by lean U-Nets, joined by a 3D convolution",
+        (
+            *_VIEWS,
+            Stage("volume", PET_CT, makes="map", learn=_LEAN),
+            Stage(
+                "lesions",
+                ("axial", "coronal", "sagittal", "volume"),
+                learn=Learn(
+                    use("flat", widths=(16,), norm="none", bias=True),
+                    heads=(use("segment", kernel=3),),
+                    augment=(use("flip"),),
+                ),
+            ),
+        ),
+        paper="after Hu et al., ISBI 2020",
+        status="after",
+        differs=f"{_OURS} The system of f1-conv3d with networks that a processor can train.",
+    ),
+    Recipe(
+        "lean-partial",
+        "Lean U-Net taught by masks of which many show a part of one lesion",
+        (
+            Stage(
+                "lesions",
+                PET_CT,
+                learn=replace(_LEAN, heads=CONSISTENT_HEADS, loss=CONSISTENT, train_on="partial"),
+            ),
+        ),
+        paper="after Huang et al., Comput Biol Med 2022;151:106230",
+        status="after",
+        differs=f"{_OURS} The losses of w1-consistency, without its pyramid.",
+    ),
+    Recipe(
+        "lean-reducer",
+        "Candidates by a lean U-Net, accepted or refused by a 3D network",
+        (
+            Stage("candidates", PET_CT, makes="map", learn=_LEAN),
+            Stage("lesions", (*PET_CT, "candidates"), makes="scores", learn=replace(JUDGE, scale=_LEAN.scale)),
+        ),
+        paper="after Manjunatha et al. 2023 (nodes on CT)",
+        status="after",
+        differs=f"{_OURS} The second network of ch3-reducer.",
     ),
 )
