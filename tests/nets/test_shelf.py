@@ -155,7 +155,9 @@ def test_whole_networks_predict_shares_of_classes_at_full_size(name: str) -> Non
     whole = HEADS["risk"].load()(widths=backbone.widths, dims=2, classes=3)
     network = Network(backbone, [head(widths=backbone.widths, dims=2, classes=3), whole])
     with torch.inference_mode():
-        found, outputs = network.predict(given), network(given)
+        told, outputs = network.predict(given), network(given)
+    found = told[:, :3]
+    assert network.tells == ("risk",) and told.shape[1] == 4
     assert found.shape == (2, 3, *(side - 2 * backbone.context for side in given.shape[2:]))
     torch.testing.assert_close(found.sum(dim=1), torch.ones_like(found[:, 0]))
     assert set(outputs) == {"logits", "risk"}
