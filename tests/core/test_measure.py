@@ -22,3 +22,18 @@ def test_a_lesion_mostly_outside_its_candidate_still_belongs_to_it(inside: dict[
         LesionMask(lesions, grid, "suv2.5"), LesionMask(candidates, grid, "preselection"), (), "suv2.5", "", 3.0, 18
     )
     assert segmentation.candidate_of(1) == expected
+
+
+def test_a_mask_of_known_voxels_is_the_mask_of_its_labels() -> None:
+    grid = Geometry.axial((3, 4, 5), (2.0, 2.0, 2.0))
+    labels = np.zeros(grid.shape, np.int32)
+    labels[1, 2:, 1], labels[2, 0, 3] = 2, 7
+    inside = np.flatnonzero(labels)[::-1]
+    made = LesionMask.at(inside, labels.reshape(-1)[inside], grid, "suv4.0")
+    plain = LesionMask(labels, grid, "suv4.0")
+    assert made.sha256 == plain.sha256
+    assert made.voxels.tolist() == plain.voxels.tolist()
+    assert (made.count, made.volume_ml) == (7, plain.volume_ml)
+    assert not made.labels.flags.writeable
+    none = LesionMask.at(np.zeros(0, np.int64), np.zeros(0, np.int64), grid, "suv4.0")
+    assert (none.count, none.volume_ml) == (0, 0.0)

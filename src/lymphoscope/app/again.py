@@ -187,15 +187,17 @@ def _kept(case: Told, image: NiftiImage, drawn_on: NiftiImage, removed: NiftiIma
     record, again, drawn = case.record, case.again, case.record["segmentation"]
     grid = Geometry(image.geometry.shape, case.grid.affine)
     pet = Volume(image.array.astype(np.float32, copy=False), grid, Unit.SUV_BW)
-    lesions = LesionMask(_labels(drawn_on, grid), grid, drawn["method"])
+    inside, numbers = _labels(drawn_on, grid)
+    lesions = LesionMask.at(inside, numbers, grid, drawn["method"])
     if lesions.sha256 != drawn["lesions_sha256"]:
         raise LymphoscopeError("READ-E-CHANGED", "the lesions in the folder are not those of its report")
-    candidates = _labels(removed, grid).astype(np.int32)
     number = np.zeros(lesions.count + 1, np.int32)
     for row in record["lesions"]:
         number[row["lesion"]] = row["region"]
-    candidates.reshape(-1)[lesions.voxels] = number[lesions.labels.reshape(-1)[lesions.voxels]]
-    mask = LesionMask(candidates, grid, "candidates")
+    beside, others = _labels(removed, grid)
+    apart = ~np.isin(beside, inside, assume_unique=True)
+    voxels, regions = (np.concatenate(pair) for pair in ((inside, beside[apart]), (number[numbers], others[apart])))
+    mask = LesionMask.at(voxels, regions, grid, "candidates")
     study = Study(
         {"pet": pet},
         Patient(again["patient"]["sex"], *(_float(again["patient"][name]) for name in _PATIENT)),
@@ -214,7 +216,7 @@ def _kept(case: Told, image: NiftiImage, drawn_on: NiftiImage, removed: NiftiIma
         min_volume_ml=drawn["min_volume_ml"],
         connectivity=drawn["connectivity"],
         stages={row["stage"]: row["tmtv_ml"] for row in drawn["stages"]},
-        organs=_organs(_labels(organs, grid), again["organs"]),
+        organs=_organs(*_labels(organs, grid), grid, again["organs"]),
         organs_source=again["organs_source"],
     )
     return Kept(case.folder, study, segmentation, record)
@@ -228,7 +230,7 @@ def decisions_of(mask: LesionMask, pet: Volume, said: Sequence[Mapping[str, Any]
         pet: SUVbw on the same grid.
         said: What was decided of each region, by the names of `Decision`.
     """
-    inside = np.flatnonzero(mask.labels)
+    inside = mask.voxels
     numbers, suv = mask.labels.reshape(-1)[inside], pet.array.reshape(-1)[inside]
     top = max(mask.count, *(row["region"] for row in said), 0)
     count = np.bincount(numbers, minlength=top + 1)
@@ -244,23 +246,22 @@ def decisions_of(mask: LesionMask, pet: Volume, said: Sequence[Mapping[str, Any]
     )
 
 
-def _labels(image: NiftiImage, grid: Geometry) -> Array:
-    """A mask as its file holds it, in the narrow type that it was written in."""
+def _labels(image: NiftiImage, grid: Geometry) -> tuple[Array, Array]:
+    """The voxels of a mask and what they hold, found in the narrow type that it was written in."""
     if not np.issubdtype(image.array.dtype, np.integer):
         raise LymphoscopeError("READ-E-CHANGED", "a mask in the folder does not hold whole numbers")
     if image.geometry.shape != grid.shape or not np.allclose(image.geometry.affine, grid.affine, rtol=1e-5, atol=1e-3):
         raise LymphoscopeError("READ-E-CHANGED", "a mask in the folder lies on another grid than the PET")
-    return image.array
+    flat = image.array.reshape(-1)
+    inside = np.flatnonzero(flat)
+    return inside, flat[inside].astype(np.int32)
 
 
-def _organs(bits: Array, names: Sequence[str]) -> dict[str, Array]:
-    """Each organ's voxels; a bit that the narrow type has no room for is set nowhere."""
-    room = 8 * bits.dtype.itemsize
-    unsigned = bits.view(f"u{bits.dtype.itemsize}")
-    return {
-        name: (unsigned & unsigned.dtype.type(1 << bit)) != 0 if bit < room else np.zeros(bits.shape, bool)
-        for bit, name in enumerate(names)
-    }
+def _organs(inside: Array, bits: Array, grid: Geometry, names: Sequence[str]) -> dict[str, Array]:
+    found = {name: np.zeros(grid.shape, bool) for name in names}
+    for bit, region in enumerate(found.values()):
+        region.reshape(-1)[inside[(bits >> bit & 1).astype(bool)]] = True
+    return found
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -84,6 +84,24 @@ class LesionMask:
         if self.ignore is not None:
             object.__setattr__(self, "ignore", _frozen(self.ignore, self.geometry))
 
+    @classmethod
+    def at(cls, voxels: NDArray[np.int64], numbers: Array, geometry: Geometry, source: str) -> LesionMask:
+        """Make a mask of voxels that are known, so that they need not be searched for again.
+
+        Args:
+            voxels: Flat voxel numbers, none twice, in any order.
+            numbers: The number of each in the mask, 1 or more.
+            geometry: The grid.
+            source: As the attribute.
+        """
+        labels = np.zeros(geometry.shape, np.int32)
+        labels.reshape(-1)[voxels] = numbers
+        made = cls(labels, geometry, source)
+        inside = np.sort(voxels).astype(np.int64, copy=False)
+        inside.flags.writeable = False
+        vars(made)["voxels"] = inside
+        return made
+
     @cached_property
     def voxels(self) -> NDArray[np.int64]:
         """Flat numbers of all voxels inside, ascending: few beside those of the grid, and most sums need only them."""

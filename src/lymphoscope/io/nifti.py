@@ -126,9 +126,22 @@ def write_nifti(path: str | Path, image: Volume | LesionMask) -> None:
 
 def to_nifti_bytes(image: Volume | LesionMask) -> bytes:
     """An image or a mask as the bytes of an uncompressed NIfTI-1 file."""
-    array, geometry = (image.array if isinstance(image, Volume) else _narrow(image.labels)), image.geometry
+    array = image.array if isinstance(image, Volume) else _narrow(image.labels)
     if array.dtype not in _CODES:
         array = array.astype(np.uint8 if array.dtype == bool else np.float32)
+    unit = image.unit if isinstance(image, Volume) else Unit.LABEL
+    header = nifti_header(image.geometry, array.dtype, unit)
+    return header + np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+def nifti_header(geometry: Geometry, kind: np.dtype[Any], unit: Unit) -> bytes:
+    """What stands before the voxels in a NIfTI-1 file of ours.
+
+    Args:
+        geometry: The grid.
+        kind: Type of the voxels.
+        unit: Their unit, for the window that viewers are told to show.
+    """
     affine = _RAS_TO_LPS @ geometry.affine[:, [2, 1, 0, 3]]
     header = np.zeros((), dtype=np.dtype(_V1).newbyteorder("<"))
     quaternion, flip = _quaternion(affine)
@@ -136,12 +149,11 @@ def to_nifti_bytes(image: Volume | LesionMask) -> bytes:
     header["sizeof_hdr"], header["magic"], header["vox_offset"], header["scl_slope"] = 348, b"n+1", 352, 1
     header["dim"] = (3, x, y, z, 1, 1, 1, 1)
     header["pixdim"] = (flip, *geometry.spacing[::-1], 0, 0, 0, 0)
-    header["datatype"], header["bitpix"] = _CODES[array.dtype], 8 * array.dtype.itemsize
+    header["datatype"], header["bitpix"] = _CODES[kind], 8 * kind.itemsize
     header["xyzt_units"], header["qform_code"], header["sform_code"] = 2, 1, 1
-    if isinstance(image, Volume):
-        header["cal_min"], header["cal_max"] = _WINDOW.get(image.unit, (0.0, 0.0))  # zeros: not said
+    header["cal_min"], header["cal_max"] = _WINDOW.get(unit, (0.0, 0.0))  # zeros: not said
     header["quatern"], header["qoffset"], header["srow"] = quaternion, affine[:3, 3], affine[:3]
-    return header.tobytes() + bytes(4) + np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<")).tobytes()
+    return header.tobytes() + bytes(4)
 
 
 def _opened(path: Path) -> BinaryIO:

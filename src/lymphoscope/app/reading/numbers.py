@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from lymphoscope.app.again import Kept
 from lymphoscope.app.measure import Known, measure
 from lymphoscope.app.objects import tracked
+from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.measure import Decision, Report, Segmentation
 from lymphoscope.core.reading import Reading, Region, Voxels, voxel_set
 from lymphoscope.core.volume import LesionMask
@@ -87,9 +88,8 @@ def segmentation_of(kept: Kept, reading: Reading, before: Voxels, candidates: Le
     """
     grid, suv = kept.study.pet.geometry, kept.study.pet.array.reshape(-1)
     counted = sorted((r for r in reading if r.counted), key=lambda r: (-r.voxels.size, r.voxels[0]))
-    lesions = np.zeros(grid.shape, np.int32)
-    for number, region in enumerate(counted, start=1):  # by volume, equal ones by their first voxel, as `by_volume`
-        lesions.reshape(-1)[region.voxels] = number
+    # by volume, equal ones by their first voxel, as `by_volume`
+    lesions = [(number, region.voxels) for number, region in enumerate(counted, start=1)]
     decisions = tuple(
         Decision(
             region=r.number,
@@ -101,12 +101,17 @@ def segmentation_of(kept: Kept, reading: Reading, before: Voxels, candidates: Le
     )
     return replace(
         kept.segmentation,
-        lesions=LesionMask(lesions, grid, kept.segmentation.method),
-        candidates=candidates or LesionMask(reading.labels(), grid, "candidates"),
+        lesions=_mask(lesions, grid, kept.segmentation.method),
+        candidates=candidates or _mask([(r.number, r.voxels) for r in reading], grid, "candidates"),
         decisions=decisions,
         stages=stages_of(reading, before, grid.voxel_ml),
         alternatives={},
     )
+
+
+def _mask(parts: Sequence[tuple[int, Voxels]], grid: Geometry, source: str) -> LesionMask:
+    voxels = np.concatenate([voxels for _, voxels in parts]) if parts else np.zeros(0, np.int64)
+    return LesionMask.at(voxels, np.repeat([n for n, _ in parts], [v.size for _, v in parts]), grid, source)
 
 
 def report_of(kept: Kept, reading: Reading, before: Voxels) -> Report:

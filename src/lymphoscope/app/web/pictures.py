@@ -15,22 +15,21 @@ from lymphoscope.core.reading import Reading
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.io.gzipped import gzipped
-from lymphoscope.io.nifti import to_nifti_bytes
+from lymphoscope.io.nifti import nifti_header, to_nifti_bytes
 
 TOPS = (5, 7, 10, 15)
 """SUV that a projection may be drawn black at."""
 
 VIEW_MM = 2.0
 MOST_SLOTS = 254
-_HEADER = 352
-"""Bytes of a NIfTI-1 file before its voxels."""
 
 
 def pet_file(kept: Kept) -> bytes:
     """The PET as compressed NIfTI with its window: the case's own file, unless an older version wrote it."""
     content, pet = kept.pet_file(), kept.study.pet
     with contextlib.suppress(zlib.error):
-        if content and zlib.decompressobj(31).decompress(content, _HEADER) == to_nifti_bytes(pet)[:_HEADER]:
+        ours = nifti_header(pet.geometry, pet.array.dtype, pet.unit)
+        if content and zlib.decompressobj(31).decompress(content, len(ours)) == ours:
             return content
     return volume_file(pet)
 
