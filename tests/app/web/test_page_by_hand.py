@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 
 from lymphoscope.app.reading.case import ReadCase
 
-from .browsing import NEEDS, Running, canvas_levels, figures, head, playwright
+from .browsing import NEEDS, Running, canvas_levels, figures, head, playwright, without_ct
 
 pytestmark = NEEDS
 AXE = Path(__file__).parents[3] / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -35,17 +34,12 @@ def running(read_case: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def page(running: Running) -> Any:
     shown = running.page()
-    shown.route(re.compile(r"/api/cases/[0-9a-f]+$"), without_ct)  # one picture less to draw without a graphics card
+    without_ct(shown)
     shown.locator("#cases button").first.click()
     shown.wait_for_selector("body[data-state=idle][data-head]")
     shown.wait_for_function("() => document.body.dataset.complete")
     shown.set_default_timeout(20_000)
     return shown
-
-
-def without_ct(route: Any) -> None:
-    answer = route.fetch()
-    route.fulfill(response=answer, json=answer.json() | {"ct": False})
 
 
 def place(page: Any, index: list[int]) -> dict[str, float]:
