@@ -204,7 +204,7 @@ def test_lesions_keep_their_probability_from_6_mm_to_the_grid_of_the_pet() -> No
     native = Geometry.axial((40, 44, 44), (3.27, 4.07, 4.07))
     grids = [made("grid", stage.trained.grid) for stage in ENSEMBLES["c2-refiner"].learnt[:2]]
     for grid in grids:
-        coarse = grid(native)
+        coarse = grid(Volume(np.zeros(native.shape, np.float32), native, Unit.SUV_BW))
         z, y, x = np.indices(coarse.shape) * np.array(coarse.spacing).reshape(3, 1, 1, 1)
         away = np.sqrt((z - 60) ** 2 + (y - 90) ** 2 + (x - 80) ** 2)
         lesion = (1 / (1 + np.exp((away - 15) / 3))).astype(np.float32)
