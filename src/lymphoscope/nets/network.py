@@ -81,7 +81,7 @@ class Network(nn.Module):
         """
         outputs, size = self(images), [side - 2 * self.backbone.context for side in images.shape[2:]]
         first = self._first
-        found = [images.new_ones(len(images), 1, *size) if first.foretells else first.probabilities(outputs)]
+        found = [images.new_ones(images.shape[0], 1, *size) if first.foretells else first.probabilities(outputs)]
         if first.tells:
             found.append(first.further(outputs))
         for head in self._heads:
