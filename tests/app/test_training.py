@@ -191,7 +191,9 @@ def test_further_maps_lie_beside_the_masks(evidential: Path, data: Path, tmp_pat
 def evidential(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     learn = replace(NET, heads=(use("evidence"),))
     run = tmp_path_factory.mktemp("evidential") / "run"
-    train(replace(TOY, stages=(Stage("lesions", PET_CT, learn=learn),)), data, run, Training(folds=(0,), steps=2), silent)
+    train(
+        replace(TOY, stages=(Stage("lesions", PET_CT, learn=learn),)), data, run, Training(folds=(0,), steps=2), silent
+    )
     return run
 
 

@@ -7,7 +7,6 @@ stopped it, in lines on standard output.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -106,7 +105,6 @@ class _Together:
 
 def _ask(request: dict[str, Any], children: list[subprocess.Popen[str]], told: _Together) -> None:
     """Have one fold trained, and hear to the end."""
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(request["threads"]))
     # not multiprocessing: it would run the user's own script a second time
     child = subprocess.Popen(
         [sys.executable, "-c", _COMMAND],
@@ -114,7 +112,6 @@ def _ask(request: dict[str, Any], children: list[subprocess.Popen[str]], told: _
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env={**os.environ, **limits},
     )
     children.append(child)
     assert child.stdin is not None and child.stdout is not None
