@@ -1,4 +1,4 @@
-# One command each: make demo, test, bench, fuzz, oracles, docs, clean. Needs Python 3.11 or newer, and the network for pip.
+# One command each: make demo, test, long, bench, fuzz, oracles, docs, clean. Needs Python 3.11 or newer, and the network for pip.
 # The first call makes .venv; later calls find it.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -15,7 +15,7 @@ PIP_INSTALL := $(PIP) install --quiet --constraint constraints.txt
 EXAMPLE := examples/sts001-wholebody-fdg-pet.zip
 DEMO := .demo/case
 
-.PHONY: help demo page test bench fuzz oracles docs clean distclean
+.PHONY: help demo page test long bench fuzz oracles docs clean distclean
 
 help:
 	@echo "make demo     a real whole-body PET study from header to report (in $(DEMO))"
@@ -23,6 +23,7 @@ help:
 	@echo "make test     everything that must hold"
 	@echo "make bench    speed and accuracy, as tables"
 	@echo "make fuzz     damaged files and network messages, for hours; begun again it goes on where it was"
+	@echo "make long     the tests that take too long for every change"
 	@echo "make oracles  numbers against other people's code"
 	@echo "make docs     write the generated pages again"
 	@echo "make clean    remove what was made; make distclean: and $(VENV)"
@@ -60,6 +61,9 @@ test: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+long: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n 2 -m long
 
 bench: $(VENV)/dev.stamp
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done

@@ -21,7 +21,13 @@ def shared() -> Path:
     return _SHARED
 
 
-_LONG = ("test_docs.py", "laws/test_recipes.py", "web/test_page.py", "web/test_page_by_hand.py")
+_LONG = (
+    "test_docs.py",
+    "laws/test_recipes.py",
+    "web/test_page.py",
+    "web/test_page_by_hand.py",
+    "web/test_page_scripts.py",
+)
 """Files that take long: begun first, so that no worker is left alone with one at the end."""
 
 

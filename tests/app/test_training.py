@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import subprocess
@@ -92,12 +93,21 @@ def test_folds_trained_abreast_have_the_weights_of_folds_trained_one_by_one(
 
 
 def test_what_stops_a_fold_trained_abreast_is_said(
-    trained: tuple[Path, dict[str, Any]], data: Path, tmp_path: Path
+    trained: tuple[Path, dict[str, Any]],
+    data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = shutil.copytree(trained[0], tmp_path / "run")
     (run / "fold_1" / "lesions" / "weights.safetensors").write_bytes(b"damaged")
+    asked = {"data": str(data), "run": str(run), "stage": "lesions", "fold": 1, "threads": 1}
+    asked |= {"budget": {"steps": 3, "seconds": None}, "machine": {"device": "cpu", "precision": "no"}}
+    monkeypatch.setattr(sys, "stdin", io.StringIO(json.dumps(asked) + "\n"))
+    abreast.serve()
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
     with pytest.raises(LymphoscopeError, match="RUN-E-WEIGHTS"):
-        train(TOY, data, run, Training(folds=(0, 1), steps=3, at_once=2), silent)
+        abreast._require_done(told, 1, 0)
 
 
 @pytest.mark.parametrize(("said", "status", "code"), [(None, -9, "RUN-E-KILLED"), ([1, 3], 1, "RUN-E-UNEXPECTED")])

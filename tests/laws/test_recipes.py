@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,13 @@ STAGES = _stages()
 
 def each_stage(*without: str) -> pytest.MarkDecorator:
     """A law of every trained stage."""
-    there = [pair for pair in STAGES if pair[0] not in without]
-    return pytest.mark.parametrize(("name", "stage_id"), there, ids=["-".join(pair) for pair in there])
+    return _laws(pair for pair in STAGES if pair[0] not in without)
+
+
+def _laws(pairs: Iterable[tuple[str, str]], slow: Container[str] = ()) -> pytest.MarkDecorator:
+    marks = {True: [pytest.mark.long], False: []}
+    cases = [pytest.param(*pair, id="-".join(pair), marks=marks[pair[0] in slow]) for pair in pairs]
+    return pytest.mark.parametrize(("name", "stage_id"), cases)
 
 
 _RESNET = {"depth": 18, "widths": (8, 8, 16, 16)}
@@ -102,6 +107,10 @@ VARIANTS = (
 )
 """Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, c2-unet2: `b3-unet3d`), or `lean-unet` in the place of
 another network (lean-…): what differs is tested with heads and losses."""
+
+
+SLOW = ("u3-concord", "u3-discount", "c2-refiner", "c2-stacker", "f1-conv3d", "w1-consistency", "s1-mumford-shah")
+"""Recipes that take over five seconds to learn a phantom: `make long` sees to it."""
 
 
 def narrow(net: Use) -> Use:
@@ -218,7 +227,7 @@ def test_a_few_steps_move_every_parameter(name: str, stage_id: str) -> None:
     pytest.fail(f"{name}: {sorted(still)} did not move")
 
 
-@each_stage(*CLUSTERS, *VARIANTS)
+@_laws((pair for pair in STAGES if pair[0] not in (*CLUSTERS, *VARIANTS)), slow=SLOW)
 def test_it_learns_one_phantom(name: str, stage_id: str) -> None:
     torch.manual_seed(0)
     stage = stage_of(name, stage_id)

@@ -15,7 +15,7 @@ from lymphoscope.image.phantom import Imaging, Shape, ct_image, image
 from lymphoscope.io.dicom_write import ScanFacts, WriteOptions, write_study
 from lymphoscope.io.nifti import write_nifti
 
-SECRETS = ("BEEBLEBROX", "ZAPHOD", "4711")
+SECRETS = ("BEEBLEBROX", "ZAPHOD", "QX4711Z9")
 """Part of every patient's name, folder, file name or number."""
 
 PET_GRID = Geometry.axial((24, 24, 24), (8.0, 8.0, 8.0))
@@ -41,7 +41,11 @@ def small_ct() -> Volume:
 def write_small(folder: Path, number: int, ct: bool = False, options: WriteOptions | None = None) -> None:
     """Write study `number` as DICOM under a folder."""
     facts = replace(
-        ScanFacts(), seed=number, name=f"BEEBLEBROX^ZAPHOD^{number}", patient_id=f"4711-{number}", birth_date="19520311"
+        ScanFacts(),
+        seed=number,
+        name=f"BEEBLEBROX^ZAPHOD^{number}",
+        patient_id=f"QX4711Z9-{number}",
+        birth_date="19520311",
     )
     write_study(folder, small_pet(number), small_ct() if ct else None, facts, options=options)
 
@@ -59,7 +63,7 @@ def make_mess(tree: Path) -> None:
     aside = tree.parent / "aside"
     write_small(aside / "split", 1, ct=True)
     shutil.move(aside / "split" / "pet", tree / "BEEBLEBROX_ZAPHOD" / "x" / "series2")
-    shutil.move(aside / "split" / "ct", tree / "elsewhere" / "CT 4711")
+    shutil.move(aside / "split" / "ct", tree / "elsewhere" / "CT QX4711Z9")
     for number in (2, 3):
         write_small(aside / f"pair{number}", number)
         for file in sorted((aside / f"pair{number}" / "pet").iterdir()):
@@ -80,7 +84,7 @@ def make_mess(tree: Path) -> None:
     write_small(tree / "torn", 8)
     torn = tree / "torn" / "pet" / "pet00003.dcm"
     torn.write_bytes(torn.read_bytes()[:200])
-    (tree / "BEEBLEBROX.txt").write_text("ZAPHOD BEEBLEBROX 4711")
+    (tree / "BEEBLEBROX.txt").write_text("ZAPHOD BEEBLEBROX QX4711Z9")
     (tree / "clinical.xlsx").write_bytes(b"PK\x03\x04 no study")
     shutil.rmtree(aside)
 

@@ -17,7 +17,7 @@ import pytest
 
 from lymphoscope.app import cli
 
-SECRETS = ("BEEBLEBROX", "ZAPHOD", "4711")  # as in conftest.py
+SECRETS = ("BEEBLEBROX", "ZAPHOD", "QX4711Z9")  # as in conftest.py
 COMMAND = [sys.executable, "-c", "from lymphoscope.app.cli import main; main()"]
 CODES = {"SUV-E-WEIGHT": 1, "IO-E-GAP": 1, "IO-E-TRUNCATED": 1}
 

@@ -219,6 +219,7 @@ def test_letters_can_be_changed_and_switched_off(page: Any) -> None:
     first = head(page)
     page.keyboard.press("x")
     answered(page, lambda: page.keyboard.press("q"))
+    page.wait_for_function(MAY_WRITE)
     key(page, "Control+z")
     assert head(page) == first
     page.locator("#help").click()
