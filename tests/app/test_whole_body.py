@@ -47,6 +47,7 @@ def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_a_study_says_in_dicom_what_its_truth_says(maps: Path, tmp_path: Path) -> None:
     cohort = Cohort(maps, NAMES, 1, 3, "DLBCL", "ge_ste", step_mm=STEP)
     record = write(tmp_path / "out", cohort)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -52,6 +52,7 @@ def test_equal_ratings_never_fail_by_rounding(volumes: list[float]) -> None:
         assert found is None or found.value == pytest.approx(1.0)
 
 
+@example([(4.9e-131, 0.0), (0.0, 0.0)])
 @given(st.lists(st.tuples(st.floats(0, 3000), st.floats(0, 3000)), min_size=2, max_size=30))
 def test_no_volumes_fail(volumes: list[tuple[float, float]]) -> None:
     p, r = np.array(volumes).T

@@ -87,6 +87,7 @@ def test_the_order_of_storage_does_not_matter(
         assert np.count_nonzero(back != found.regions[organ]) <= 2e-3 * back.sum()
 
 
+@pytest.mark.long
 def test_known_organs_replace_what_would_be_found(body: Phantom) -> None:
     known = {name: truth(body, name) for name in ("liver", "bladder")}
     anatomy = find_anatomy(body.pet, known)

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "how-to" / "add-a-method.md"
 
 
+@pytest.mark.long
 def test_a_loss_and_a_recipe_in_one_file_get_their_laws_for_free(tmp_path: Path) -> None:
     page = PAGE.read_text(encoding="utf-8")
     (source,) = re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S)

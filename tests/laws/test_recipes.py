@@ -109,7 +109,19 @@ VARIANTS = (
 another network (lean-…): what differs is tested with heads and losses."""
 
 
-SLOW = ("u3-concord", "u3-discount", "c2-refiner", "c2-stacker", "f1-conv3d", "w1-consistency", "s1-mumford-shah")
+SLOW = (
+    "b3-unet3d",
+    "b4-densenet",
+    "b5-vnet",
+    "b8-nnunet",
+    "c2-refiner",
+    "c2-stacker",
+    "f1-conv3d",
+    "s1-mumford-shah",
+    "u3-concord",
+    "u3-discount",
+    "w1-consistency",
+)
 """Recipes that take over five seconds to learn a phantom: `make long` sees to it."""
 
 

@@ -144,6 +144,7 @@ def test_a_learnt_fusion_is_better_than_the_best_member_also_on_a_case_it_has_no
         assert dice(fused, marked.array > 0) >= max(alone)
 
 
+@pytest.mark.long
 def test_views_and_volume_are_trained_joined_and_asked(data: Path, tmp_path: Path) -> None:
     recipe, run = small(ENSEMBLES["f1-conv3d"], batch=1), tmp_path / "run"
     card = train(recipe, data, run, Training(folds=(0,), steps=1), silent)

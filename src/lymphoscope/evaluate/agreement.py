@@ -120,13 +120,15 @@ def icc(ratings: ArrayLike, form: str = "2,1", level: float = 0.95) -> Icc | Non
     """
     x = np.asarray(ratings, dtype=np.float64)
     n, k = x.shape
-    if n < 2 or k < 2:
+    largest = float(np.abs(x).max(initial=0.0))
+    if n < 2 or k < 2 or not largest:
         return None
+    x = x / largest  # it has no unit: squares of squares of tiny ratings would be 0
     mean = x.mean()
     rows = k * float(np.square(x.mean(axis=1) - mean).sum())
     columns = n * float(np.square(x.mean(axis=0) - mean).sum())
     total = float(np.square(x - mean).sum())
-    if rows <= max(_ROUNDING * total, x.size * (_ROUNDING * float(np.abs(x).max())) ** 2):
+    if rows <= max(_ROUNDING * total, x.size * _ROUNDING**2):
         return None
     msr, msc, msw = rows / (n - 1), columns / (k - 1), (total - rows) / (n * (k - 1))
     mse = max(0.0, (total - rows - columns) / ((n - 1) * (k - 1)))

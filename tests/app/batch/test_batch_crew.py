@@ -72,6 +72,7 @@ def played(folder: Path, names: Sequence[str], *lines: str) -> dict[str, list[st
     return {name: ending for name, *ending in found}
 
 
+@pytest.mark.long
 def test_a_worker_that_eats_too_much_or_dies_is_one_failed_study(tmp_path: Path) -> None:
     names = ["s1", "dies", "s2", "eats", "s3", "raises", "s4", "s5"]
     found = played(tmp_path, names, "act(Crew(workers=2, memory_gb=0.8))")

@@ -11,9 +11,12 @@ from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 KILLS, STUDIES = 6, 4
 
 
+@pytest.mark.long
 def test_a_node_that_is_killed_again_and_again_answers_every_study_once(
     tmp_path: Path, net: ModuleType, archive, log
 ) -> None:

@@ -20,7 +20,7 @@ from lymphoscope.io.nifti import write_nifti
 
 from .browsing import IDLE, NEEDS, Running, canvas_levels, head, key, without_ct
 
-pytestmark = NEEDS
+pytestmark = [pytest.mark.long, *NEEDS]
 TURN = np.eye(4)
 TURN[:3, :3] = Rotation.from_euler("zx", (14, 9), degrees=True).as_matrix()
 LIVER, LESION = (-60.0, -10.0, -50.0), (70.0, -20.0, -40.0)

@@ -131,6 +131,7 @@ def test_ct_shows_lung_bone_and_table_free_air(dlbcl: Phantom) -> None:
         assert ((values >= low) & (values <= high)).mean() > least
 
 
+@pytest.mark.long
 def test_same_seed_same_phantom() -> None:
     settings = WholeBodySettings(step_mm=STEP, scanner="ge_ste", with_ct=False)
     one, two = (whole_body(made_map(), 11, settings) for _ in range(2))

@@ -17,7 +17,9 @@ _TEXT = frozenset(("AE", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT", "UN", "
 _SHORTEST_INSIDE = 4
 """Shorter identifiers count only where they stand alone: ``LI`` is in many words."""
 _SHORTEST = 2
-_EMPTY_NAMES = frozenset(("none", "unknown", "anonymous", "anonymized", "yes", "no", "na"))
+_NOBODY = frozenset(("none", "unknown", "anonymous", "anonymized"))
+_ANSWERS = frozenset(("yes", "no", "na"))
+"""They tell nothing, but for a person of that name."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,7 +37,7 @@ class Identifiers:
     @classmethod
     def of(cls, datasets: Iterable[Dataset]) -> Identifiers:
         """Gather them from headers: names of persons anywhere, and what is about patient, visit, order and place."""
-        found = {_folded(part) for dataset in datasets for part in _identifying(dataset)} - _EMPTY_NAMES
+        found = {_folded(part) for dataset in datasets for part in _identifying(dataset)} - _NOBODY
         long = {part for part in found if len(part) >= _SHORTEST_INSIDE}
         return cls(frozenset(long), frozenset(p for p in found if _SHORTEST <= len(p) < _SHORTEST_INSIDE))
 
@@ -66,7 +68,7 @@ def _identifying(dataset: Dataset) -> Iterator[str]:
                 yield text
                 yield from _split(_folded(text))
         elif vr in _TEXT and tag not in KEPT and (tag in IDENTIFYING or tag >> 16 in IDENTIFYING_GROUPS):
-            yield from texts(dataset, tag)
+            yield from (text for text in texts(dataset, tag) if _folded(text) not in _ANSWERS)
 
 
 def _names(dataset: Dataset, tag: int) -> list[str]:
