@@ -121,6 +121,7 @@ def test_the_page_stands_alone_and_leads_to_every_report(alone) -> None:
         assert code in page
 
 
+@pytest.mark.long
 def test_a_killed_batch_goes_on_where_it_was_and_ends_with_the_same_bytes(mess: Path, alone, tmp_path: Path) -> None:
     reference, _, _ = alone
     out = tmp_path / "out"

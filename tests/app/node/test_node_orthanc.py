@@ -146,6 +146,7 @@ def test_a_study_goes_in_with_storescu_and_its_results_are_in_orthanc(
     assert orthanc.instances() == sorted(str(d.SOPInstanceUID) for d in made)
 
 
+@pytest.mark.long
 def test_no_duplicates_no_circle_and_a_new_version_for_a_late_slice(
     tmp_path: Path, net: ModuleType, orthanc: Orthanc, storescu, log
 ) -> None:
