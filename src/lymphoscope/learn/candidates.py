@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.io.dataset.cases import UNMARKED
-from lymphoscope.learn.infer import Predict
+from lymphoscope.learn.infer import Predict, flips
 from lymphoscope.learn.prepare import Prepared, regions
 from lymphoscope.learn.sampling import Cut, box
 from lymphoscope.learn.view import View
@@ -74,8 +73,7 @@ class EachCandidate:
     """
 
     def __init__(self, mirror: str = "") -> None:
-        axes = [-("xyz".index(axis) + 1) for axis in mirror]
-        self._flips = [flip for count in range(len(axes) + 1) for flip in combinations(axes, count)]
+        self._flips = flips(mirror)
 
     def __call__(
         self,

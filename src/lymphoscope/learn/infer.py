@@ -35,7 +35,7 @@ class Sliding:
         if not 0.0 <= overlap < 1.0 or blend not in ("gaussian", "constant"):
             raise LymphoscopeError("USE-E-VALUE", f"sliding windows cannot have overlap {overlap} and blend {blend!r}")
         self._overlap, self._blend = overlap, blend
-        self._flips = _flips(mirror)
+        self._flips = flips(mirror)
 
     def __call__(
         self,
@@ -153,7 +153,7 @@ def window(side: Sequence[int], blend: str) -> NDArray[np.float32]:
     return np.asarray(np.maximum(weight / weight.max(), 1e-4), np.float32)
 
 
-def _flips(mirror: str) -> list[tuple[int, ...]]:
+def flips(mirror: str) -> list[tuple[int, ...]]:
     """All combinations of axes, counted from the last, so that they hold for slices and volumes."""
     axes = [-("xyz".index(axis) + 1) for axis in mirror]
     return [flip for count in range(len(axes) + 1) for flip in combinations(axes, count)]
