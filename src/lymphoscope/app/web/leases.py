@@ -63,8 +63,8 @@ class Leases:
             mine = (Lease.case == case, Lease.version == version, Lease.window == own)
             if _changed(session, update(Lease).where(*mine, Lease.until > moment).values(until=until)):
                 session.commit()
-                assert before is not None
-                return Held(_aware(before.since), until, False)
+                # it may have been taken by this very window since it was looked for
+                return Held(moment if before is None else _aware(before.since), until, False)
             over = (Lease.case == case, Lease.version == version, Lease.until <= moment)
             fresh = {"window": own, "since": moment, "until": until}
             if _changed(session, update(Lease).where(*over).values(**fresh)):
