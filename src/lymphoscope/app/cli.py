@@ -12,6 +12,7 @@ import typer
 from lymphoscope.app import model_options as m
 from lymphoscope.app import options as o
 from lymphoscope.app.cli_dataset import data_sets
+from lymphoscope.app.cli_evaluation import evaluation
 from lymphoscope.app.cli_networks import networks
 from lymphoscope.app.cli_nnunet import nnunet_app
 from lymphoscope.app.cli_prognosis import survival
@@ -383,78 +384,6 @@ def deid(
 
 
 @app.command()
-def evaluate(
-    context: typer.Context,
-    predictions: o.Predictions,
-    references: o.References,
-    out: o.EvaluationOut,
-    force: o.Force = False,
-    probabilities: o.Probabilities = None,
-    pet: o.EvaluatedPet = None,
-    label: o.Label = None,
-    lesion: o.Lesion = "component",
-    connectivity: o.Connectivity = 18,
-    tolerance_mm: o.ToleranceMm = 4.0,
-    strata: o.VolumeStrata = "1,3,10,30",
-    group: o.Group = None,
-    replicates: o.Replicates = 2000,
-    seed: o.Seed = 20261,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
-    as_json: o.Json = False,
-) -> None:
-    """Compare predicted lesions with reference lesions, case by case and over all cases.
-
-    Cases are paired by name, and refused where they do not pair up or lie on different grids. Writes tables, nnU-Net's
-    summary.json, pictures and a page. Names of cases are names of files, and stand in what is written.
-    """
-    with _verb(context) as manner:
-        from lymphoscope.app import show
-        from lymphoscope.app.evaluation import run as evaluation
-        from lymphoscope.app.evaluation import terminal, words
-        from lymphoscope.app.evaluation.pairing import Folders
-
-        folders = Folders(predictions, references, probabilities, pet)
-        with show.progress(manner) as progress:
-            made = evaluation.evaluate(folders, out, words.request_of(context.params), progress)
-        terminal.evaluation(made.record, out, manner)
-
-
-@app.command()
-def compare(
-    context: typer.Context,
-    systems: o.Systems,
-    out: o.EvaluationOut,
-    references: o.ComparedReferences = None,
-    by: o.RankBy = "dice",
-    force: o.Force = False,
-    label: o.Label = None,
-    lesion: o.Lesion = "component",
-    connectivity: o.Connectivity = 18,
-    tolerance_mm: o.ToleranceMm = 4.0,
-    group: o.Group = None,
-    replicates: o.Replicates = 2000,
-    seed: o.Seed = 20261,
-    quiet: o.Quiet = False,
-    verbose: o.Verbose = False,
-    as_json: o.Json = False,
-) -> None:
-    """Rank systems on the same cases, with bootstrap intervals, and test every pair of them.
-
-    A system is a folder of predictions, a folder that `evaluate` made, or nnU-Net's summary.json.
-    """
-    with _verb(context) as manner:
-        from lymphoscope.app import show
-        from lymphoscope.app.evaluation import compare as comparison
-        from lymphoscope.app.evaluation import terminal, words
-
-        question = comparison.Question(systems, references, by, words.request_of(context.params))
-        with show.progress(manner) as progress:
-            made = comparison.compare_systems(question, out, progress)
-        terminal.comparison(made.record, out, manner)
-
-
-@app.command()
 def serve(
     context: typer.Context,
     cases: o.Cases = None,
@@ -500,6 +429,7 @@ def doctor(context: typer.Context, as_json: o.Json = False) -> None:
         sys.exit(FAILED)
 
 
+app.add_typer(evaluation)
 app.add_typer(networks)
 app.add_typer(survival)
 app.add_typer(data_sets, name="dataset", help="Make data sets to train on.")
