@@ -78,6 +78,8 @@ def dataset_adopt(
     out: of_data.DatasetOut,
     labels: of_data.MaskLabels = "",
     diagnosis: of_data.Diagnoses = "",
+    test_share: of_data.TestShare = 0.0,
+    table: of_data.PartTable = None,
     force: o.Force = False,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
@@ -92,7 +94,7 @@ def dataset_adopt(
         from lymphoscope.app.dataset import adoption, terminal
         from lymphoscope.app.libraries import prepared
 
-        choice = adoption.Choice.of(labels, diagnosis, force)
+        choice = adoption.Choice.of(labels, diagnosis, force=force, table=table, test_share=test_share)
         with prepared(settings.threads()), show.progress(manner) as progress:
             summary = adoption.adopt(tree, collection, out, choice, progress)
         terminal.adopted(summary, out, manner)

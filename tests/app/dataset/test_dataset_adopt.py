@@ -14,6 +14,7 @@ from lymphoscope.app.batch.crew import Crew
 from lymphoscope.app.cli import main
 from lymphoscope.app.dataset.adoption import Choice, adopt
 from lymphoscope.app.dataset.build import build
+from lymphoscope.app.dataset.parts import share_of
 from lymphoscope.app.deid.run import Places
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
@@ -91,7 +92,7 @@ def test_hecktor(tmp_path: Path) -> None:
     data = open_dataset(out)
     assert data.read(data["CHUM-000"], ["ct:hu"]).volumes["ct:hu"].geometry.difference(PET) == ""
     assert len(data.splits) == 5 and sorted(c for _, val in data.splits for c in val) == sorted(voxels(out))
-    adopt(tmp_path / "tree", "hecktor", out, Choice.of("2", "", True))
+    adopt(tmp_path / "tree", "hecktor", out, Choice.of("2", "", force=True))
     assert voxels(out) == {"CHGJ007": 0, **{f"CHUM-00{n}": 8 for n in range(6)}}
 
 
@@ -110,6 +111,31 @@ def test_autopet_by_diagnosis_with_negatives_and_patients(tmp_path: Path, capsys
     assert sorted(voxels(out).values()) == [0, 8, 8]
     with pytest.raises(LymphoscopeError, match="DATA-E-EMPTY"):
         adopt(tmp_path / "tree", "autopet", tmp_path / "none", Choice(diagnoses=("sarcoma",)))
+
+
+def test_patients_kept_for_a_last_test_stay_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hecktor(tmp_path / "tree")
+    out, table = tmp_path / "Dataset605_HN", tmp_path / "parts.csv"
+    table.write_text("patient,part\nCHUM-001,test\nCHGJ007,test\nCHUM-002,train\n")
+    with pytest.raises(SystemExit) as left:
+        main(["dataset", "adopt", "hecktor", str(tmp_path / "tree"), "-o", str(out), "--table", str(table)])
+    assert left.value.code == 0 and "7 cases of 7 patients, 2 of the cases for a last test" in capsys.readouterr().out
+    data = open_dataset(out)
+    assert {e.patient for e in data.held_out} == {"CHUM-001", "CHGJ007"} and all(e.mask for e in data.held_out)
+    assert sorted(c for _, val in data.splits for c in val) == sorted(e.id for e in data.cases), "no fold holds them"
+    facts = json.loads((out / "dataset.json").read_text())
+    assert (facts["numTraining"], facts["numTest"]) == (5, 2)
+
+    adopt(tmp_path / "tree", "hecktor", out, Choice(force=True, test_share=0.999))
+    assert len(open_dataset(out).cases) == 5, "whoever was trained on is no test any more"
+    for rows, code in (("CHUM-002,test", "DATA-E-SPLIT"), ("CHUM-00l,test", "DATA-E-TABLE")):
+        table.write_text(f"patient,part\n{rows}\n")
+        with pytest.raises(LymphoscopeError, match=code):
+            adopt(tmp_path / "tree", "hecktor", out, Choice(force=True, table=table))
+    adopt(tmp_path / "tree", "hecktor", tmp_path / "new", Choice(test_share=0.5))
+    assert {e.patient for e in open_dataset(tmp_path / "new").held_out} == {
+        p for p in ("CHGJ007", *(f"CHUM-00{n}" for n in range(6))) if share_of(p) < 0.5
+    }
 
 
 def test_autopet_as_nnunet_keeps_patients_and_leaves_other_tracers(tmp_path: Path) -> None:
@@ -133,7 +159,7 @@ def test_brats_is_one_class_of_four_sequences(tmp_path: Path) -> None:
     with pytest.raises(LymphoscopeError, match="DATA-E-DUPLICATE"):
         adopt(tmp_path / "tree", "brats", tmp_path / "again")
     with pytest.raises(LymphoscopeError, match="USE-E-VALUE"):
-        Choice.of("1,b", "", False)
+        Choice.of("1,b", "")
     with pytest.raises(LymphoscopeError, match="USE-E-NAME"):
         adopt(tmp_path / "tree", "lits", tmp_path / "again")
 

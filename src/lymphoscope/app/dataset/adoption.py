@@ -12,6 +12,8 @@ import numpy as np
 
 from lymphoscope.app.dataset.assembly import SPLITS, data_set_name
 from lymphoscope.app.dataset.folds import folds, known_folds, splits_json
+from lymphoscope.app.dataset.members import read_table
+from lymphoscope.app.dataset.parts import for_test, known_parts, require_share
 from lymphoscope.app.dataset.quality import quality
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.geometry import Geometry
@@ -37,14 +39,25 @@ class Choice:
         labels: Numbers of the masks that are lesion; all when empty.
         diagnoses: Diagnoses in the collection's table; every patient when empty.
         force: Replace the data set that is there.
+        table: CSV that says of patients whether they are for a last test.
+        test_share: Share of the other patients that is kept for a last test, 0 to less than 1.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` for another share.
     """
 
     labels: tuple[int, ...] = ()
     diagnoses: tuple[str, ...] = ()
     force: bool = False
+    table: Path | None = None
+    test_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        require_share(self.test_share)
 
     @classmethod
-    def of(cls, labels: str, diagnoses: str, force: bool) -> Choice:
+    def of(cls, labels: str, diagnoses: str, **others: Any) -> Choice:
         """From what was written, with commas.
 
         Raises:
@@ -54,16 +67,22 @@ class Choice:
         if not all(word.isdecimal() for word in words):
             raise LymphoscopeError("USE-E-VALUE", "labels are numbers with commas, such as 1,2", "--labels")
         named = tuple(word.strip() for word in diagnoses.split(",") if word.strip())
-        return cls(tuple(map(int, words)), named, force)
+        return cls(tuple(map(int, words)), named, **others)
 
 
 @dataclass
 class _Account:
-    """What became of the cases, filled one by one."""
+    """What became of the cases, filled one by one; `test` holds the patients kept for a last test."""
 
+    test: frozenset[str]
     written: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, LymphoscopeError] = field(default_factory=dict)
     codes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def training(self) -> dict[str, str]:
+        """Patient of each case to train on."""
+        return {case: patient for case, patient in self.written.items() if patient not in self.test}
 
 
 def adopt(
@@ -82,28 +101,32 @@ def adopt(
         progress: Told of each case.
 
     Returns:
-        Number of cases and patients, cases left out with code and reason, and codes of warnings.
+        Number of cases, of those kept for a last test, and of patients; cases left out with code and reason; codes of
+        warnings.
 
     Raises:
-        LymphoscopeError: ``USE-E-NAME`` for another collection, those of `find_public` and `write_nnunet`.
+        LymphoscopeError: ``USE-E-NAME`` for another collection, ``DATA-E-TABLE``, ``DATA-E-SPLIT``, those of
+            `find_public` and `write_nnunet`.
     """
     choice, layout = choice or Choice(), public_layout(name)
     require_apart(out, tree)
-    cases = [case for case in find_public(tree, layout) if _wanted(case, choice)]
+    there = find_public(tree, layout)
+    cases = [case for case in there if _wanted(case, choice)]
     if not cases:
         raise LymphoscopeError("DATA-E-EMPTY", "no case has one of the diagnoses", "--diagnosis")
     known = known_folds(read_splits(out), read_patients(out)) if choice.force else {}
-    account = _Account()
+    account = _Account(_for_test(cases, {case.patient for case in there}, choice, out))
 
     def tables() -> Mapping[str, bytes]:
-        by_patient = folds(account.written.values(), known)
-        return {SPLITS: splits_json(account.written, by_patient)} if by_patient else {}
+        by_patient = folds(account.training.values(), known)
+        return {SPLITS: splits_json(account.training, by_patient)} if by_patient else {}
 
     about = About(data_set_name(out), layout.channels, description=layout.title)
     write_nnunet(out, _read(cases, layout, choice, account, progress), about, choice.force, tables)
     return {
         "collection": layout.title,
         "cases": len(account.written),
+        "test": len(account.written) - len(account.training),
         "patients": len(set(account.written.values())),
         "left_out": {case: {"code": e.code, "what": e.message.what} for case, e in account.left_out.items()},
         "codes": dict(sorted(account.codes.items())),
@@ -113,6 +136,17 @@ def adopt(
 def _wanted(case: PublicCase, choice: Choice) -> bool:
     words = {word.casefold() for word in choice.diagnoses}
     return not words or str(case.outcome.get("diagnosis", "")).casefold() in words
+
+
+def _for_test(cases: Sequence[PublicCase], patients: set[str], choice: Choice, out: Path) -> frozenset[str]:
+    """Patients kept for a last test; a patient stays in the part where it was."""
+    table = read_table(choice.table) if choice.table else {}
+    if strangers := sorted(set(table) - patients):
+        what = f"{len(strangers)} patients of the table are not in the collection, such as {strangers[0]}"
+        raise LymphoscopeError("DATA-E-TABLE", what, "--table", "Name patients as the collection does.")
+    wanted = {patient: row["part"] for patient, row in table.items() if row.get("part")}
+    known = known_parts(out) if choice.force else {}
+    return for_test((case.patient for case in cases), wanted, known, choice.test_share, ())
 
 
 def _read(
@@ -128,7 +162,7 @@ def _read(
         else:
             account.written[case.id] = case.patient
             account.codes.update({message.code for message in notes})
-            yield NewCase(case.id, volumes, labels, case.patient, case.outcome)
+            yield NewCase(case.id, volumes, labels, case.patient, case.outcome, case.patient in account.test)
         progress("cases", number, len(cases))
 
 

@@ -93,3 +93,12 @@ PatientTable = Annotated[
         "part (train or test).",
     ),
 ]
+PartTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--table",
+        metavar="FILE",
+        show_default=False,
+        help="CSV with the columns patient (as the collection has it) and part (train or test).",
+    ),
+]

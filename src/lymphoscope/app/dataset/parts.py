@@ -33,6 +33,16 @@ def share_of(patient: str) -> float:
     return int.from_bytes(hashlib.sha256(f"test {patient}".encode()).digest()[:8], "big") / 2**64
 
 
+def require_share(share: float) -> None:
+    """Refuse a share of patients that would leave none to train on.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE``.
+    """
+    if not 0 <= share < 1:
+        raise LymphoscopeError("USE-E-VALUE", "the share for a test is 0 to less than 1", "--test-share")
+
+
 def for_test(
     patients: Iterable[str], wanted: Mapping[str, str], known: Mapping[str, str], share: float, together: Pairs
 ) -> frozenset[str]:

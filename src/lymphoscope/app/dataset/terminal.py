@@ -35,8 +35,8 @@ def result(outcome: BuildOutcome, manner: show.Manner) -> None:
             console.print(f"  {count} × [{style}]{code}[/] {CODES[code].means}", soft_wrap=True)
         for made in summary["data_sets"]:
             news = ", ".join(f"{made[word]} {word}" for word in ("added", "changed", "removed") if made[word])
-            test = f", {made['test']} of them for a last test" if made["test"] else ""
-            words = f"{made['name']}: version {made['version']}, {made['cases']} cases{test} ({news or 'nothing new'})"
+            cases = f"{made['cases']} cases{_of_test(made)}"
+            words = f"{made['name']}: version {made['version']}, {cases} ({news or 'nothing new'})"
             console.print(escape(words), soft_wrap=True)
     console.print(escape(str(outcome.work / PAGE)), soft_wrap=True)
 
@@ -65,10 +65,15 @@ def adopted(summary: Mapping[str, Any], out: Path, manner: show.Manner) -> None:
         return
     console = show.out()
     if not manner.quiet:
-        console.print(f"{summary['collection']}: {summary['cases']} cases of {summary['patients']} patients")
+        cases = f"{summary['cases']} cases of {summary['patients']} patients{_of_test(summary)}"
+        console.print(f"{summary['collection']}: {cases}", soft_wrap=True)
         for case, why in summary["left_out"].items():
             console.print(escape(f"  left out {case}: {why['code']} {why['what']}"), soft_wrap=True)
         for code, count in summary["codes"].items():
             style = show.STYLE[Message(code, "").severity]
             console.print(f"  {count} × [{style}]{code}[/] {CODES[code].means}", soft_wrap=True)
     console.print(escape(str(out)), soft_wrap=True)
+
+
+def _of_test(counts: Mapping[str, Any]) -> str:
+    return f", {counts['test']} of the cases for a last test" if counts["test"] else ""

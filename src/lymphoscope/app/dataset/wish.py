@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lymphoscope.app.dataset.making import Making
-from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.app.dataset.parts import require_share
 
 
 @dataclass(frozen=True)
@@ -28,5 +28,4 @@ class Wish:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
-        if not 0 <= self.test_share < 1:
-            raise LymphoscopeError("USE-E-VALUE", "the share for a test is 0 to less than 1", "--test-share")
+        require_share(self.test_share)
