@@ -188,6 +188,10 @@ _CODES = {
     "DATA-E-DUPLICATE": Code("two cases have one id", fix="Rename one of them."),
     "DATA-E-GRID": Code("files of a case lie on different grids", fix="Bring them to the PET's grid first."),
     "DATA-E-TABLE": Code("a table beside the data set is not usable", fix="Correct patients.csv or outcome.csv."),
+    "DATA-E-COURSE": Code(
+        "the scans of a patient cannot be put in order",
+        fix="Give each scan of the patient a date (YYYY-MM-DD) or a day in column scanned of patients.csv.",
+    ),
     "DATA-E-SPLIT": Code(
         "the folds or parts cannot be used", fix="Correct splits_final.json and patients.csv, or remove them."
     ),

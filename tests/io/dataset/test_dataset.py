@@ -216,7 +216,8 @@ def test_files_that_cannot_be_used_are_named(folder: Folder) -> None:
         assert "labelsTr/c.nii.gz" in refused(code, lambda: data.read(data["c"], BOTH))
     write_nifti(pet, Volume(np.full(GRID.shape, np.nan, np.float32), GRID, Unit.SUV_BW))
     assert "a_0001" in refused("SUV-E-NONFINITE", lambda: data.read(data["a"], BOTH))
-    assert "ct:hu" in refused("DATA-E-MISSING", lambda: data.read(data["a"], ("pet:suv@1",)))
+    assert "ct:hu" in refused("DATA-E-MISSING", lambda: data.read(data["a"], ("mr:t1",)))
+    assert "scan 1 before" in refused("DATA-E-MISSING", lambda: data.read(data["a"], ("pet:suv@1",)))
 
 
 def test_tables_beside_the_data(folder: Folder) -> None:

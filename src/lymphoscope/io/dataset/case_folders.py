@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.dataset.cases import LESIONS, DataSet, Entry
-from lymphoscope.io.dataset.tables import read_outcomes, read_patients, read_splits, require_known
+from lymphoscope.io.dataset.courses import in_order
+from lymphoscope.io.dataset.tables import read_days, read_outcomes, read_patients, read_splits, require_known
 
 PET, CT, LESION_FILE = "pet.nii.gz", "ct.nii.gz", "lesions.nii.gz"
 
@@ -20,7 +21,8 @@ def open_case_folders(folder: Path) -> DataSet:
     says; else the folder it lies in, where cases lie in several folders; else the case itself.
 
     Raises:
-        LymphoscopeError: ``DATA-E-EMPTY``, ``DATA-E-DUPLICATE``, ``DATA-E-TABLE`` or ``DATA-E-SPLIT``.
+        LymphoscopeError: ``DATA-E-EMPTY``, ``DATA-E-DUPLICATE``, ``DATA-E-TABLE``, ``DATA-E-COURSE`` or
+            ``DATA-E-SPLIT``.
     """
     places = {place: place.relative_to(folder) for place in _cases_below(folder)}
     if not places:
@@ -36,6 +38,7 @@ def open_case_folders(folder: Path) -> DataSet:
         entries[case] = _entry(place, case, patients.get(case, own or case), outcomes.get(case, {}))
     for table, named in (("patients.csv", patients), ("outcome.csv", outcomes)):
         require_known(named, entries, table)
+    entries = in_order(entries, read_days(folder))
     cases = tuple(entries[case] for case in sorted(entries))
     return DataSet(cases, dict(LESIONS), folder, numbered=True, one_grid=False, splits=read_splits(folder))
 

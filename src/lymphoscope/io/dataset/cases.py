@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphoscope.core.course import scans_seen, steps_back
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, Volume
@@ -42,6 +43,7 @@ class Entry:
         images: File by role, such as ``pet:suv``.
         mask: File of the mask; None where nobody drew one.
         outcome: Facts by name, numbers where they are numbers; what is not known is left out.
+        earlier: The patient's scans before this one, the nearest first; none where nobody says when they were made.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Entry:
     images: Mapping[str, Path]
     mask: Path | None = None
     outcome: Mapping[str, Fact] = field(default_factory=dict)
+    earlier: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +61,12 @@ class Sample:
     Attributes:
         volumes: Images by role, each on its own grid (in nnU-Net's layout all on one).
         labels: Class of every voxel on the grid of the mask file, `UNMARKED` where nothing is said; None without mask.
+        earlier: The same of the scans before that were read, the nearest first.
     """
 
     volumes: Mapping[str, Volume]
     labels: Volume | None
+    earlier: tuple[Volume | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,7 @@ class DataSet:
 
         Args:
             entry: The case.
-            reads: Roles wanted.
+            reads: Roles wanted; with ``@1`` of the scan before, whose mask is read too.
             notes: Takes warnings of reading.
 
         Returns:
@@ -115,11 +120,44 @@ class DataSet:
                 ``SUV-E-NONFINITE``, and those of `read_nifti`; each names the file.
         """
         notes = Notes() if notes is None else notes
-        volumes = {role: self._volume(entry, role, notes) for role in reads}
+        volumes: dict[str, Volume] = {}
+        labels = []
+        for back in range(scans_seen(reads)):
+            if back > len(entry.earlier):
+                what = f"there is no scan {back} before this one"
+                raise LymphoscopeError("DATA-E-MISSING", what, f"case {entry.id}")
+            roles = {role: steps_back(role)[0] for role in reads if steps_back(role)[1] == back}
+            found, mask = self._scan(entry.earlier[back - 1] if back else entry, list(roles.values()), notes)
+            volumes |= {role: found[plain] for role, plain in roles.items()}
+            labels.append(mask)
+        return Sample({role: volumes[role] for role in reads}, labels[0], tuple(labels[1:]))
+
+    def looking_back(self, reads: Sequence[str]) -> DataSet:
+        """The cases with as many scans before them as is read; a patient's first scans are then only looked back at.
+
+        Args:
+            reads: Roles wanted. Without ``@1`` among them all cases are there.
+
+        Raises:
+            LymphoscopeError: ``DATA-E-COURSE`` where no case has.
+        """
+        back = scans_seen(reads) - 1
+        if not back:
+            return self
+        cases = tuple(entry for entry in self.cases if len(entry.earlier) >= back)
+        if not cases:
+            raise LymphoscopeError("DATA-E-COURSE", f"no case has {back} scans before it that are known")
+        ids = {entry.id for entry in cases}
+        kept = [tuple(tuple(case for case in part if case in ids) for part in fold) for fold in self.splits]
+        held_out = tuple(entry for entry in self.held_out if len(entry.earlier) >= back)
+        return replace(self, cases=cases, held_out=held_out, splits=tuple((train, val) for train, val in kept))
+
+    def _scan(self, entry: Entry, roles: Sequence[str], notes: Notes) -> tuple[Mapping[str, Volume], Volume | None]:
+        volumes = {role: self._volume(entry, role, notes) for role in roles}
         labels = None if entry.mask is None else self._mask(entry.mask, notes)
         if self.one_grid:
             self._require_one_grid(entry, volumes, labels)
-        return Sample(volumes, labels)
+        return volumes, labels
 
     def _volume(self, entry: Entry, role: str, notes: Notes) -> Volume:
         if role not in entry.images:

@@ -9,14 +9,22 @@ Reference: nnU-Net 2.5.2, documentation/dataset_format.md; of version 1 the word
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.dataset.cases import DataSet, Entry
-from lymphoscope.io.dataset.tables import read_json, read_outcomes, read_patients, read_splits, require_known
+from lymphoscope.io.dataset.courses import in_order
+from lymphoscope.io.dataset.tables import (
+    read_days,
+    read_json,
+    read_outcomes,
+    read_patients,
+    read_splits,
+    require_known,
+)
 
 DATASET_JSON = "dataset.json"
 
@@ -45,7 +53,7 @@ def open_nnunet(folder: Path) -> DataSet:
 
     Raises:
         LymphoscopeError: ``DATA-E-LAYOUT``, ``DATA-E-CHANNEL``, ``DATA-E-LABELS``, ``DATA-E-EMPTY``,
-            ``DATA-E-MISSING``, ``DATA-E-DUPLICATE``, ``DATA-E-TABLE`` or ``DATA-E-SPLIT``.
+            ``DATA-E-MISSING``, ``DATA-E-DUPLICATE``, ``DATA-E-TABLE``, ``DATA-E-COURSE`` or ``DATA-E-SPLIT``.
     """
     facts = _facts(folder)
     training = {c: (_images(folder, "imagesTr", c, facts), _mask(folder, c, facts)) for c in _ids(folder, "Tr", facts)}
@@ -65,16 +73,17 @@ def open_nnunet(folder: Path) -> DataSet:
     for table, named in (("patients.csv", patients), ("outcome.csv", outcomes)):
         require_known(named, dict.fromkeys(names), table)
 
-    def entries(found: Mapping[str, Any]) -> Iterator[Entry]:
-        for case, (images, mask) in sorted(found.items()):
-            yield Entry(case, patients.get(case, case), images, mask, outcomes.get(case, {}))
-
+    found = {**training, **without, **test}
+    entries = {
+        case: Entry(case, patients.get(case, case), *found[case], outcomes.get(case, {})) for case in sorted(names)
+    }
+    entries = in_order(entries, read_days(folder))
     return DataSet(
-        tuple(entries({**training, **without})),
+        tuple(entry for case, entry in entries.items() if case not in test),
         facts.labels,
         folder,
         facts.ignore,
-        held_out=tuple(entries(test)),
+        held_out=tuple(entry for case, entry in entries.items() if case in test),
         splits=read_splits(folder),
     )
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,19 @@ def read_patients(folder: Path) -> dict[str, str]:
             raise LymphoscopeError("DATA-E-TABLE", f"case {case} has no patient", "patients.csv")
         found[case] = row["patient"]
     return found
+
+
+def read_days(folder: Path) -> dict[str, float]:
+    """Day on which each case was scanned, from column ``scanned`` of ``patients.csv``; who has none is left out.
+
+    A date (``2024-05-17``) or a number of days from any day of the patient's own, such as 0 and 60.
+
+    Raises:
+        LymphoscopeError: ``DATA-E-TABLE``, ``DATA-E-COURSE`` for anything else.
+    """
+    rows = _rows(folder / "patients.csv")
+    said = {case: row.get("scanned", "") for case, row in rows.items()}
+    return {case: _day(text, case) for case, text in said.items() if text.lower() not in UNKNOWN}
 
 
 def read_outcomes(folder: Path) -> dict[str, dict[str, Fact]]:
@@ -101,6 +116,20 @@ def _rows(path: Path) -> dict[str, dict[str, str]]:
     if len(found) < len(rows):
         raise LymphoscopeError("DATA-E-TABLE", "the table names a case twice", path.name)
     return found
+
+
+def _day(text: str, case: str) -> float:
+    try:
+        return float(date.fromisoformat(text).toordinal())
+    except ValueError:
+        pass
+    try:
+        day = float(text)
+    except ValueError:
+        day = math.nan
+    if not math.isfinite(day):
+        raise LymphoscopeError("DATA-E-COURSE", f"scanned is {text!r}, no date and no number", f"case {case}")
+    return day
 
 
 def _fact(text: str) -> Fact:

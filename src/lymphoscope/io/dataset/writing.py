@@ -6,7 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class NewCase:
         patient: Whose it is; the case's own id when empty.
         outcome: Facts by name.
         held_out: Kept for a last test.
+        day: On which it was scanned, days from any day of the patient's; None where nobody needs to know.
     """
 
     id: str
@@ -55,6 +56,7 @@ class NewCase:
     patient: str = ""
     outcome: Mapping[str, Fact] = field(default_factory=dict)
     held_out: bool = False
+    day: float | None = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def write_nnunet(
         for case in cases:
             _require_sound(case, about, written)
             _write_case(new, case, about)
-            written[case.id.lower()] = NewCase(case.id, {}, None, case.patient, case.outcome, case.held_out)
+            written[case.id.lower()] = replace(case, volumes={}, labels=None)
         write_facts(new, list(written.values()), about)
         with writing():
             for name, content in (more() if more else {}).items():
@@ -183,7 +185,10 @@ def write_facts(new: Path, cases: Sequence[NewCase], about: About) -> None:
     }
     with writing():
         (new / "dataset.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        _write_table(new / "patients.csv", ["case", "patient"], [[c.id, c.patient or c.id] for c in cases])
+        days = any(case.day is not None for case in cases)
+        when = {case.id: ["" if case.day is None else f"{case.day:g}"] if days else [] for case in cases}
+        columns = ["case", "patient", *(["scanned"] if days else [])]
+        _write_table(new / "patients.csv", columns, [[c.id, c.patient or c.id, *when[c.id]] for c in cases])
         facts = list(dict.fromkeys(name for case in cases for name in case.outcome))
         if facts:
             rows = [[case.id, *(case.outcome.get(name, "") for name in facts)] for case in cases]
