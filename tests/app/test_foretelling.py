@@ -13,11 +13,15 @@ from typing import Any
 import pytest
 
 from lymphoscope.app.again import read_again
+from lymphoscope.app.batch.crew import Crew
+from lymphoscope.app.batch.plan import settings_sha256
+from lymphoscope.app.batch.run import batch
 from lymphoscope.app.joint.run import Request
 from lymphoscope.app.joint.run import joint as compare
 from lymphoscope.app.pipeline import run
 from lymphoscope.app.prediction import Wanted, predict
 from lymphoscope.app.reading.numbers import preselected, record_of, report_of, start_of
+from lymphoscope.app.settings import run_settings
 from lymphoscope.app.training import Training, train
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import silent
@@ -160,6 +164,27 @@ def test_the_report_of_a_study_tells_the_risk_with_its_cohort_and_limits(
     start = start_of(kept)
     made = record_of(kept, report_of(kept, start, preselected(start)), {"name": "x"}, {"state": "draft"})
     assert made["prognosis"] == kept.record["prognosis"], "a reader's correction leaves it as it was"
+
+
+def test_a_batch_tells_the_risk_of_every_patient_and_begins_anew_for_another_run(
+    joint: tuple[Path, dict[str, Any]], clinic: Callable[..., Path], tmp_path: Path
+) -> None:
+    wanted = run_settings({"prognosis": joint[0], "dicom": False})
+    studies = clinic()
+    outcome = batch(studies, tmp_path / "cohort", wanted, Crew(workers=0))
+    (row,) = outcome.rows
+    record = json.loads((tmp_path / "cohort" / "cases" / row.case / "report.json").read_bytes())
+    assert row.facts["risk event@730"] == record["prognosis"]["risk"]
+    again = batch(studies, tmp_path / "cohort", wanted, Crew(workers=0))
+    assert (again.summary["done_now"], again.summary["done_before"]) == (0, 1)
+    moved = shutil.copytree(joint[0], tmp_path / "moved")
+    assert settings_sha256(replace(wanted, prognosis=moved)) == settings_sha256(wanted), "where it lies is no matter"
+    card = json.loads((moved / "card.json").read_text())
+    (moved / "card.json").write_text(json.dumps(card | {"out_of_fold": {}}))
+    assert settings_sha256(replace(wanted, prognosis=moved)) != settings_sha256(wanted), "another training"
+    with pytest.raises(LymphoscopeError, match="RUN-E-FOLDER"):
+        batch(tmp_path, tmp_path / "none", run_settings({"prognosis": tmp_path}), Crew(workers=0))
+    assert not (tmp_path / "none").exists()
 
 
 def test_without_a_prognosis_run_the_report_says_so(read_case: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import Study
+from lymphoscope.io.case import canonical_json
 from lymphoscope.learn.model import Model, open_model
 from lymphoscope.learn.run import Run
+from lymphoscope.recipes.endpoint import foretells
 
 _FEW = 100
 """Events in a training cohort below which the report says that they are few."""
@@ -38,12 +41,26 @@ def foretelling(folder: Path) -> Foretelling:
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` where it foretells nothing, and those of opening a run.
     """
+    run = _that_foretells(folder)
+    return Foretelling(open_model(run), run.card())
+
+
+def run_sha256(folder: Path) -> str:
+    """Hash of the card of a run that foretells: another training has another card.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` where it foretells nothing, ``RUN-E-FOLDER`` where it is no finished run.
+    """
+    return sha256(canonical_json(_that_foretells(folder).card())).hexdigest()
+
+
+def _that_foretells(folder: Path) -> Run:
     run = Run(folder)
-    model = open_model(run)
-    if not model.foretells or model.plan.endpoint is None:
+    plan = run.plan()
+    if plan.endpoint is None or not foretells(plan.recipe):
         fix = "Train a recipe of the family joint: lymphoscope train m1-joint DATA -o RUN --outcome COLUMN."
         raise LymphoscopeError("USE-E-VALUE", f"the run {folder.name} foretells nothing", "--prognosis", fix)
-    return Foretelling(model, run.card())
+    return run
 
 
 def risk_record(study: Study, told: Foretelling, progress: Progress = silent) -> dict[str, Any]:

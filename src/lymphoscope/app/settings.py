@@ -282,6 +282,8 @@ def run_settings(words: Mapping[str, Any]) -> RunSettings:
         "prognosis",
     )  # fmt: skip
     given = {name: words[name] for name in names if name in words}
+    if given.get("prognosis") is not None:
+        given["prognosis"] = given["prognosis"].absolute()
     return RunSettings(load=load_options(words), drawn=_drawn_choice(words), network=_network_choice(words), **given)
 
 
@@ -290,7 +292,8 @@ def _network_choice(words: Mapping[str, Any]) -> NetworkChoice | None:
         if words.get("budget") is not None:
             raise LymphoscopeError("USE-E-VALUE", "a budget is of a model", "--budget", "Add --model NAME.")
         return None
-    return NetworkChoice(str(words["model"]), words.get("budget") or "standard", words.get("store") or models_folder())
+    store = (words.get("store") or models_folder()).absolute()
+    return NetworkChoice(str(words["model"]), words.get("budget") or "standard", store)
 
 
 def _drawn_choice(words: Mapping[str, Any]) -> DrawnChoice | None:

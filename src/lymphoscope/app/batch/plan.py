@@ -14,7 +14,8 @@ from lymphoscope.app.batch.find import StudyFiles
 from lymphoscope.app.settings import RunSettings
 
 CASES = "cases"
-_NOT_PART_OF_A_RESULT = ("force", "stamp")
+_NOT_PART_OF_A_RESULT = ("force", "stamp", "store", "prognosis")
+"""Where models and runs lie is none; what they hold is, by their hashes."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,29 @@ def make_plan(studies: Sequence[StudyFiles], out: Path, settings: RunSettings) -
 
 
 def settings_sha256(settings: RunSettings) -> str:
-    """Hash of everything a result depends on besides the study: all settings, and the version."""
-    written = json.dumps({"version": __version__, **_plain(settings)}, sort_keys=True, default=str)
+    """Hash of everything a result depends on besides the study: all settings, networks, and the version.
+
+    Raises:
+        LymphoscopeError: ``USE-E-NAME``, ``USE-E-VALUE`` or ``RUN-E-FOLDER`` for networks that are not there.
+    """
+    written = json.dumps(
+        {"version": __version__, **_plain(settings), **_networks(settings)}, sort_keys=True, default=str
+    )
     return sha256(written.encode()).hexdigest()
+
+
+def _networks(settings: RunSettings) -> dict[str, str]:
+    """Hashes of the networks that are asked; to be asked for none, no library of networks is loaded."""
+    found = {}
+    if settings.network is not None:
+        from lymphoscope.app.network import card_sha256  # noqa: PLC0415
+
+        found["model_sha256"] = card_sha256(settings.network)
+    if settings.prognosis is not None:
+        from lymphoscope.app.risk import run_sha256  # noqa: PLC0415
+
+        found["prognosis_sha256"] = run_sha256(settings.prognosis)
+    return found
 
 
 def _plain(settings: Any) -> dict[str, Any]:

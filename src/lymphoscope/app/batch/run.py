@@ -15,7 +15,7 @@ from lymphoscope import __version__
 from lymphoscope.app.batch.crew import Crew, endings
 from lymphoscope.app.batch.find import StudyFiles, Tree, find_studies
 from lymphoscope.app.batch.overview import overview
-from lymphoscope.app.batch.plan import CASES, Plan, make_plan
+from lymphoscope.app.batch.plan import CASES, Plan, make_plan, settings_sha256
 from lymphoscope.app.batch.table import STATUSES, Row, cohort_csv, rows, status_line, status_lines
 from lymphoscope.app.batch.work import FAILED, Ending, Task, work
 from lymphoscope.app.settings import RunSettings
@@ -101,7 +101,8 @@ def batch(
         LymphoscopeError: ``IO-E-PATH`` without a tree, ``IO-E-LOCKED``, ``USE-E-*``, ``IO-E-WRITE``.
     """
     tree, out, watcher, crew = Path(tree), Path(out), watcher or Unwatched(), crew or Crew()
-    crew.alone  # noqa: B018 - refuses at once what would be refused after a long search
+    crew.alone  # noqa: B018 - refuses at once what would be refused after a long search, as the next line does
+    settings_sha256(settings)
     require_apart(out, tree)
     began = time.perf_counter()
     with claim(out, True, _ours) as held:

@@ -99,6 +99,9 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     facts |= {name: index["value"] for name, index in record["indices"].items()}
     for method, row in record["sensitivity"]["methods"].items():
         facts[f"tmtv_ml {method}"] = row.get("tmtv_ml")
+    if "prognosis" in record:
+        told = record["prognosis"]
+        facts[f"risk {told['endpoint']['name']}"] = told["risk"]
     facts |= {name: suv[name] for name in ("uptake_min", "weight_kg", "height_m", "sex")}
     facts["dose_mbq"] = None if suv["dose_bq"] is None else suv["dose_bq"] / 1e6
     facts["suv_branch"], facts["overrides"] = suv["branch"], len(suv["overrides"])
