@@ -22,7 +22,7 @@ def entry(name: str, *stages: Stage, **more: object) -> Recipe:
     return Recipe(name, name, stages, "a paper", "after", differs="a sketch", **more)  # type: ignore[arg-type]
 
 
-ADVERSARIAL = use("adversarial", critic=use("patch_critic", widths=(32, 64)), weight=0.01)
+ADVERSARIAL = use("adversarial", critic=use("unet_encoder", widths=(32, 64)), weight=0.01)
 SKETCHES = (
     entry("backbone", Stage("s", PET_CT, learn=Learn(UNET))),
     entry(

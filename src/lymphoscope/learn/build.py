@@ -28,7 +28,7 @@ def network(learn: Learn, channels: int, classes: int, dims: int) -> Network:
         PARTS["heads"][head.name].load()(widths=backbone.widths, dims=dims, classes=classes, **settings("heads", head))
         for head in learn.heads
     ]
-    return Network(backbone, heads)
+    return Network(backbone, heads, channels)
 
 
 def network_of(stage: Stage, labels: Mapping[str, int]) -> Network:

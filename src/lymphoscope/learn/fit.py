@@ -131,7 +131,8 @@ class _Trainer:
             part.to(device=accelerator.device, memory_format=layout)
             weights = [weight for weight in part.parameters() if weight.requires_grad]
             if weights:
-                owner.parts[name], self._optimizers[name] = accelerator.prepare(part, make(weights))
+                moved_by = owner.optimizers.get(name, make)
+                owner.parts[name], self._optimizers[name] = accelerator.prepare(part, moved_by(weights))
         self._checkpoint = Checkpoint(task.folder / "checkpoint.pt")
         self._log = Log(task.folder / "log.csv")
 

@@ -14,9 +14,9 @@ Rate = Callable[[float], float]
 """Share of the training that is done, 0 … 1, to a factor of the learning rate."""
 
 
-def adamw(rate: float = 1e-3, decay: float = 1e-5) -> MakeOptimizer:
+def adamw(rate: float = 1e-3, decay: float = 1e-5, betas: tuple[float, float] = (0.9, 0.999)) -> MakeOptimizer:
     """AdamW. Reference: Loshchilov and Hutter, ICLR 2019."""
-    return lambda weights: AdamW(weights, lr=rate, weight_decay=decay, fused=True)
+    return lambda weights: AdamW(weights, lr=rate, betas=betas, weight_decay=decay, fused=True)
 
 
 def sgd(rate: float = 1e-2, decay: float = 3e-5, momentum: float = 0.99) -> MakeOptimizer:

@@ -6,6 +6,7 @@ which part; `fit` owns the loop, the optimizers and the checkpoints.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from lymphoscope.learn.batch import Batch
 from lymphoscope.learn.losses.loss import total
 from lymphoscope.learn.losses.objective import Objective
+from lymphoscope.learn.optimizing import MakeOptimizer
 from lymphoscope.nets.network import Network
 
 Losses = dict[str, Tensor]
@@ -34,10 +36,12 @@ class Supervision(Protocol):
         parts: Modules by name; each with weights that need a gradient gets an optimizer, and all are kept in
             checkpoints. ``network`` is the one the recipe names.
         predicts: The part that predicts in the end.
+        optimizers: What moves a part, by its name, where that is not what the recipe says of all.
     """
 
     parts: nn.ModuleDict
     predicts: str
+    optimizers: Mapping[str, MakeOptimizer]
 
     def step(self, batch: Batch, update: Update, done: float) -> Losses:
         """Do one step: find losses, move parts, and say what the losses were. `done`: share of the training, 0 … 1."""
@@ -55,20 +59,38 @@ class Supervised:
 
     def __init__(self, network: Network, objective: Objective, average: float = 0.0) -> None:
         self.parts = nn.ModuleDict({"network": network, "objective": objective})
-        self.predicts = "average" if average else "network"
-        self._average = average
-        if average:
-            self.parts["average"] = deepcopy(network).requires_grad_(False)
-            self.parts["seen"] = Seen()
+        self.optimizers: Mapping[str, MakeOptimizer] = {}
+        self._mean = Mean(self.parts, average)
+        self.predicts = self._mean.predicts
 
     def step(self, batch: Batch, update: Update, done: float) -> Losses:
         """Minimise the objective on a batch."""
         losses: Losses = self.parts["objective"](self.parts["network"](batch.images), batch, done)
         update(total(losses), "network", "objective")
-        if self._average:
-            steps = self.parts["seen"]()
-            follow(self.parts["average"], self.parts["network"], min(self._average, steps / (steps + 10.0)))
+        self._mean.follow()
         return losses
+
+
+class Mean:
+    """A running mean of a network's weights, among the parts of a supervision: ``average``, with ``seen`` steps.
+
+    Args:
+        parts: With a ``network``.
+        keep: Share that the mean keeps of itself in a step; 0 for no mean.
+    """
+
+    def __init__(self, parts: nn.ModuleDict, keep: float) -> None:
+        self._parts, self._keep = parts, keep
+        self.predicts = "average" if keep else "network"
+        if keep:
+            parts["average"] = deepcopy(parts["network"]).requires_grad_(False)
+            parts["seen"] = Seen()
+
+    def follow(self) -> None:
+        """Move the mean, where there is one, towards the network."""
+        if self._keep:
+            steps = self._parts["seen"]()
+            follow(self._parts["average"], self._parts["network"], min(self._keep, steps / (steps + 10.0)))
 
 
 class Seen(nn.Module):

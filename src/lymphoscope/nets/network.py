@@ -37,6 +37,10 @@ class Head(nn.Module):
         """What is predicted, as probabilities of the classes."""
         raise NotImplementedError
 
+    def made(self, outputs: Outputs) -> Tensor:
+        """What is compared with the truth, voxel by voxel: (batch, channels, *size)."""
+        return self.probabilities(outputs)
+
     def further(self, outputs: Outputs) -> Tensor:
         """What `tells` names, (batch, names, *size)."""
         raise NotImplementedError
@@ -52,10 +56,12 @@ class Network(nn.Module):
     Args:
         backbone: Images in, features out.
         heads: Features in, outputs out; the first says what the network predicts.
+        channels: Of the images, where one asks who is to see the same images.
     """
 
-    def __init__(self, backbone: Backbone, heads: Sequence[Head]) -> None:
+    def __init__(self, backbone: Backbone, heads: Sequence[Head], channels: int = 0) -> None:
         super().__init__()
+        self.channels = channels
         self.backbone = backbone
         self.heads = nn.ModuleList(heads)
 
@@ -67,6 +73,10 @@ class Network(nn.Module):
         for head in self.heads:
             outputs.update(head(features, size))
         return outputs
+
+    def made(self, outputs: Outputs) -> Tensor:
+        """What its first head makes of its outputs, to be compared with the truth."""
+        return self._first.made(outputs)
 
     @property
     def tells(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lymphoscope.recipes.adversarial import ADVERSARIAL
 from lymphoscope.recipes.baselines import BASELINES
 from lymphoscope.recipes.candidates import CANDIDATES
 from lymphoscope.recipes.classical import METHODS
@@ -59,6 +60,7 @@ FAMILIES = (
     Family("evidential", "Networks that say how much they know, and sources combined by Dempster's rule", EVIDENTIAL),
     Family("ensembles", "Several networks, whose maps are joined", ENSEMBLES),
     Family("candidates", "Networks that look for candidates, and networks that judge each", CANDIDATES),
+    Family("adversarial", "Networks that are to deceive a critic, which learns beside them", ADVERSARIAL),
     Family("few labels", "Networks that learn from cases without masks too, or from masks of a part", FEW_LABELS),
     Family("joint", "Networks that foretell an outcome, most of them drawing the lesions too", JOINT),
     Family("own", "Networks of ours, made to learn fast on a processor", OWN),

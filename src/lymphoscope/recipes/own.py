@@ -9,7 +9,7 @@ from lymphoscope.recipes.few_labels import CONSISTENT, CONSISTENT_HEADS
 from lymphoscope.recipes.shelf import Recipes
 from lymphoscope.recipes.spec import PET, PET_CT, Learn, Recipe, Stage, use
 
-_LEAN = Learn(
+LEAN = Learn(
     use("unet", widths=(8, 32, 64, 128), act="leaky_relu"),
     supervision=use("supervised", average=0.99),
     sampler=use("patches", size=(56, 32, 32), positive=0.5),
@@ -24,7 +24,9 @@ _LEAN = Learn(
     steps=2000,
 )
 _PAPER = "Ronneberger et al., MICCAI 2015:234"
-_OURS = (
+"""A training that a processor can do in a quarter of an hour."""
+
+OURS = (
     "Made for training on a processor. In three dimensions, on the median voxel of the data. 8 channels at the finest "
     "level, where nearly all the time goes, and many below. Patches of about 18 cm. SUV as asinh(SUV / 3), so that "
     "faint and hot lesions are told apart at once. The network that predicts is a running mean of the weights."
@@ -36,7 +38,7 @@ _VIEWS = tuple(
         PET_CT,
         makes="map",
         learn=replace(
-            _LEAN,
+            LEAN,
             net=use("unet", widths=(16, 32, 64, 128), act="leaky_relu"),
             sampler=use("slices", axis=axis, positive=0.5),
             batch=8,
@@ -51,29 +53,29 @@ OWN = Recipes(
     Recipe(
         "lean-unet",
         "U-Net, narrow where voxels are many",
-        (Stage("lesions", PET_CT, learn=_LEAN),),
+        (Stage("lesions", PET_CT, learn=LEAN),),
         paper=_PAPER,
         status="after",
-        differs=_OURS,
+        differs=OURS,
     ),
     Recipe(
         "lean-pair",
         "Two lean U-Nets, one of them without CT, and their mean",
         (
-            Stage("both", PET_CT, makes="map", learn=_LEAN),
-            Stage("alone", PET, makes="map", learn=_LEAN),
+            Stage("both", PET_CT, makes="map", learn=LEAN),
+            Stage("alone", PET, makes="map", learn=LEAN),
             Stage("lesions", ("both", "alone"), use("soft_vote")),
         ),
         paper=_PAPER,
         status="after",
-        differs=f"{_OURS} A network that sees the PET alone errs elsewhere than one that sees the CT too.",
+        differs=f"{OURS} A network that sees the PET alone errs elsewhere than one that sees the CT too.",
     ),
     Recipe(
         "lean-views",
         "Three views and a volume by lean U-Nets, joined by a 3D convolution",
         (
             *_VIEWS,
-            Stage("volume", PET_CT, makes="map", learn=_LEAN),
+            Stage("volume", PET_CT, makes="map", learn=LEAN),
             Stage(
                 "lesions",
                 ("axial", "coronal", "sagittal", "volume"),
@@ -86,7 +88,7 @@ OWN = Recipes(
         ),
         paper="after Hu et al., ISBI 2020",
         status="after",
-        differs=f"{_OURS} The system of f1-conv3d with networks that a processor can train.",
+        differs=f"{OURS} The system of f1-conv3d with networks that a processor can train.",
     ),
     Recipe(
         "lean-partial",
@@ -95,19 +97,19 @@ OWN = Recipes(
             Stage(
                 "lesions",
                 PET_CT,
-                learn=replace(_LEAN, heads=CONSISTENT_HEADS, loss=CONSISTENT, train_on="partial"),
+                learn=replace(LEAN, heads=CONSISTENT_HEADS, loss=CONSISTENT, train_on="partial"),
             ),
         ),
         paper="after Huang et al., Comput Biol Med 2022;151:106230",
         status="after",
-        differs=f"{_OURS} The losses of w1-consistency, without its pyramid.",
+        differs=f"{OURS} The losses of w1-consistency, without its pyramid.",
     ),
     Recipe(
         "lean-reducer",
         "Candidates by a lean U-Net, accepted or refused by a 3D network",
         (
-            Stage("candidates", PET_CT, makes="map", learn=_LEAN),
-            Stage("lesions", (*PET_CT, "candidates"), makes="scores", learn=replace(JUDGE, scale=_LEAN.scale)),
+            Stage("candidates", PET_CT, makes="map", learn=LEAN),
+            Stage("lesions", (*PET_CT, "candidates"), makes="scores", learn=replace(JUDGE, scale=LEAN.scale)),
         ),
         paper="after Manjunatha et al. 2023 (nodes on CT)",
         status="after",

@@ -21,6 +21,17 @@ SUPERVISIONS.put(
     "lymphoscope.learn.gradnorm:GradNorm",
     params={"alpha": "how much a task that learns slowly is pushed", "rate": "learning rate of the tasks' weights"},
 )
+SUPERVISIONS.put(
+    "adversarial",
+    "lymphoscope.learn.adversarial:Adversarial",
+    params={
+        "critic": "network that is to tell what is true from what the first one makes, given the images",
+        "weight": "what it counts to the first network to be taken for true",
+        "average": "share that a running mean of the first network's weights keeps of itself in a step; 0 for none",
+        "optimizer": "what moves the critic; the recipe's when not given",
+    },
+    inner={"critic": "net", "optimizer": "optimizer"},
+)
 
 SAMPLERS.put(
     "patches",
@@ -96,7 +107,11 @@ GRIDS.put(
     },
 )
 
-OPTIMIZERS.put("adamw", "lymphoscope.learn.optimizing:adamw", params={"rate": "learning rate", "decay": "weight decay"})
+OPTIMIZERS.put(
+    "adamw",
+    "lymphoscope.learn.optimizing:adamw",
+    params={"rate": "learning rate", "decay": "weight decay", "betas": "how much of both running means is kept"},
+)
 OPTIMIZERS.put(
     "sgd",
     "lymphoscope.learn.optimizing:sgd",
