@@ -113,6 +113,6 @@ OWN = Recipes(
         ),
         paper="after Manjunatha et al. 2023 (nodes on CT)",
         status="after",
-        differs=f"{_OURS} The second network of ch3-reducer.",
+        differs=f"{OURS} The second network of ch3-reducer.",
     ),
 )
