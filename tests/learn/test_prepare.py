@@ -78,3 +78,13 @@ def test_scales_put_voxels_where_they_say() -> None:
     hu = nnunet((-100.0, 100.0), 20.0, 40.0)("ct:hu", np.float32([[[-500, 20, 500]]]))
     np.testing.assert_allclose(hu, [[[-3, 0, 2]]])
     np.testing.assert_array_equal(windows()("first", suv), suv)
+
+
+def test_a_made_image_comes_back_to_its_unit_where_nothing_was_lost() -> None:
+    suv, hu = np.array([[[0.0, 2.5, 29.0]]], np.float32), np.array([[[-100.0, 0.0, 200.0]]], np.float32)
+    for scale in (windows(), compressed()):
+        np.testing.assert_allclose(scale.back("pet:suv", scale("pet:suv", suv)), suv, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(scale.back("ct:hu", scale("ct:hu", hu)), hu, atol=1e-3)
+    for lossy in (nnunet(), windows(suv=((0.0, 5.0), (0.0, 30.0)))):
+        with pytest.raises(LymphoscopeError, match="USE-E-VALUE"):
+            lossy.back("pet:suv", suv)

@@ -161,7 +161,7 @@ def _card(plan: Plan, data: DataSet, run: Run) -> dict[str, Any]:
     scores = [dice for fold in folds.values() for dice in fold["dice"].values() if dice is not None]
     return {
         "recipe": honesty,
-        "reads": list(recipe.learnt[0].reads),
+        "reads": list(recipe.reads),
         "data": {
             "name": data.path.name,
             "cases": len(data.cases),

@@ -41,11 +41,11 @@ class Batch:
         return replace(self, images=self.images.contiguous(memory_format=layout))
 
     @property
-    @property
     def wanted(self) -> Tensor | None:
         """The image that is to be made, (batch, channels, *space); None where none is."""
         return next((target for target in self.targets.values() if target.ndim > 1), None)
 
+    @property
     def voxels(self) -> int:
         """Voxels of all examples, channels not counted."""
         return int(self.images[:, 0].numel())

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.io.dataset.cases import DataSet
 from lymphoscope.learn.abreast import train_abreast
 from lymphoscope.learn.fold import Part, Terms, join_fold, train_fold, volumes_of
 from lymphoscope.learn.foretelling import gather
 from lymphoscope.learn.outcomes import targets_of
-from lymphoscope.learn.prepare import Prepared, inputs, places, store, truth
+from lymphoscope.learn.prepare import Prepared, inputs, places, store, truth, wanted
 from lymphoscope.learn.run import Run
 from lymphoscope.recipes.planning import Plan
 from lymphoscope.recipes.spec import Recipe, Stage
@@ -85,5 +87,7 @@ def _prepare(plan: Plan, data: DataSet, run: Run, stage: Stage, progress: Progre
         marked = None if labels is None else truth(labels, grid)
         lesions = () if marked is None else places(marked)
         targets = targets_of(entry, plan.endpoint)
-        store(Prepared(entry.id, entry.patient, images, marked, lesions, grid, targets), folder)
+        shown = np.concatenate([images, wanted(stage, volumes, grid)])
+        made = stage.trained.images
+        store(Prepared(entry.id, entry.patient, shown, marked, lesions, grid, targets, made), folder)
     progress("preparing", len(data.cases), len(data.cases))

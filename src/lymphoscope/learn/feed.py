@@ -52,10 +52,14 @@ class Feed:
         made = [self._example(first + offset) for offset in range(self.batch)]
         images = torch.stack([example[0] for example in made])
         cases = [example[2] for example in made]
+        seen, thick = images.shape[1] - self._wanted, self.sampler.view.thick
+        # of slices that are seen together the middle one is made
+        wanted = torch.split(images[:, seen + thick // 2 :: thick], 1, dim=1) if self._wanted else ()
+        told = {name: torch.tensor([case.targets.get(name, math.nan) for case in cases]) for name in self._targets}
         return Batch(
-            images,
+            images[:, :seen],
             torch.stack([example[1] for example in made]) if self._marked else None,
-            {name: torch.tensor([case.targets.get(name, math.nan) for case in cases]) for name in self._targets},
+            {**told, **dict(zip(cases[0].wanted, wanted, strict=True))},
             tuple(case.id for case in cases),
         )
 
@@ -80,6 +84,11 @@ class Feed:
         """What any case teaches beside its mask; of a case of which it is not known it is NaN."""
         return sorted({name for case in self.cases for name in case.targets})
 
+    @cached_property
+    def _wanted(self) -> int:
+        """Channels of an example, the last ones, that are to be made."""
+        return len(self.cases[0].wanted) * self.sampler.view.thick
+
     def _example(self, index: int) -> tuple[Tensor, Tensor, Prepared]:
         epoch, position = divmod(index, len(self.cases))
         case = self.cases[int(order(len(self.cases), self.seed, epoch)[position])]
@@ -95,5 +104,6 @@ class Feed:
         )
         rng = np.random.default_rng([self.seed, _AUGMENT, index])
         spacing = [case.grid.spacing[axis] for axis in self.sampler.view.axes]
-        drawn = self.augmentation.draw(rng, tuple(picture.shape), spacing)
-        return self.augmentation.apply(picture, marked[None], drawn)
+        seen = (len(picture) - self._wanted, *picture.shape[1:])
+        drawn = self.augmentation.draw(rng, seen, spacing)
+        return self.augmentation.apply(picture, marked.reshape(-1, *picture.shape[1:]), drawn, self._wanted)

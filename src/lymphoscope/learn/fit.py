@@ -98,7 +98,7 @@ def fit(task: Task, machine: Machine, progress: Progress = silent) -> Network:
     accelerator = Accelerator(cpu=machine.device == "cpu", mixed_precision=machine.precision)
     torch.manual_seed(task.seed)
     sampler = made("sampler", task.learn.sampler)
-    channels = sampler.view.channels(task.cases[0].images.shape[0])
+    channels = sampler.view.channels(task.cases[0].seen)
     net = network(task.learn, channels, task.classes, sampler.view.dims)
     owner = supervision(task.learn, net)
     layout = torch.channels_last_3d if sampler.view.dims == 3 else torch.channels_last

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 from lymphoscope.core.progress import Progress
-from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.io.dataset.cases import DataSet, Entry
 from lymphoscope.io.nifti import read_nifti, write_nifti
@@ -17,10 +16,11 @@ from lymphoscope.learn.build import network_of
 from lymphoscope.learn.checkpoint import load_weights, save_weights
 from lymphoscope.learn.fit import Budget, Machine, Task, fit
 from lymphoscope.learn.foretelling import tell, write_told
+from lymphoscope.learn.lesion_free import outside
 from lymphoscope.learn.outcomes import taught
 from lymphoscope.learn.partial import weakened
 from lymphoscope.learn.parts import made
-from lymphoscope.learn.predict import Member, Predicted, joined, predict_stage, refined
+from lymphoscope.learn.predict import Member, Predicted, joined, predict_stage, refined, unit_of
 from lymphoscope.learn.prepare import Prepared, channels, load
 from lymphoscope.learn.run import Run, exported, weights, write_json
 from lymphoscope.learn.torch_engine import by_torch, export
@@ -103,9 +103,9 @@ def _task(plan: Plan, run: Run, part: Part, terms: Terms) -> Task:
 
 
 def _shown(case: Prepared, fold: Fold, train_on: str) -> Prepared:
-    """A case as the training may see it: of a mask that is withheld nothing, or a part."""
+    """A case as the training may see it: of a mask that is withheld nothing, or a part; or what lies outside it."""
     if case.id not in fold.withheld:
-        return case
+        return outside(case) if train_on == "lesion_free" else case
     return weakened(case) if train_on == "partial" else replace(case, labels=None, lesions=())
 
 
@@ -130,11 +130,12 @@ def trained(plan: Plan, run: Run, stage: Stage, fold: int) -> Network:
 def volumes_of(
     plan: Plan, data: DataSet, run: Run, entry: Entry, stage: Stage
 ) -> tuple[Mapping[str, Volume], Volume | None]:
-    """What a stage reads of a case: images from the data set, maps from earlier stages, and the mask."""
-    earlier = {other.id for other in plan.recipe.stages}
-    sample = data.read(entry, [role for role in stage.reads if role not in earlier])
+    """What a stage reads of a case and is to make: images of the data set, maps of earlier stages, and the mask."""
+    earlier = {other.id: other for other in plan.recipe.stages}
+    roles = (*stage.reads, *(stage.learn.images if stage.learn else ()))
+    sample = data.read(entry, [role for role in dict.fromkeys(roles) if role not in earlier])
     maps = {
-        role: read_nifti(run.maps(role) / f"{entry.id}.nii.gz", Unit.PROBABILITY)
+        role: read_nifti(run.maps(role) / f"{entry.id}.nii.gz", unit_of(earlier[role]))
         for role in stage.reads
         if role in earlier
     }
@@ -163,7 +164,7 @@ def _predict_validation(
         predicted = predict(volumes)
         if last:
             predicted = refined(predicted, plan.recipe.post, volumes)
-        wanted = [(out, predicted.lesion), *([(mask, predicted.labels)] if last else [])]
+        wanted = [(out, predicted.map), *([(mask, predicted.labels)] if last else [])]
         wanted += [(run.maps(f"{part.stage.id}-{name}") / out.name, image) for name, image in predicted.maps.items()]
         for path, image in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)

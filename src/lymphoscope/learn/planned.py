@@ -74,8 +74,8 @@ def planned(
 
 
 def images(recipe: Recipe) -> tuple[str, ...]:
-    """Roles of the images that a recipe reads, in the order in which its stages name them."""
-    return tuple(dict.fromkeys(role for stage in recipe.stages for role in stage.reads if role in UNITS))
+    """Roles of the images that a recipe reads, those of its last stage first."""
+    return tuple(role for role in recipe.reads if role in UNITS)
 
 
 def net_facts(stage: Stage, classes: int) -> NetFacts:

@@ -14,6 +14,7 @@ from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.image.resample import resample
+from lymphoscope.io.dataset.cases import UNITS
 from lymphoscope.learn.infer import Predict
 from lymphoscope.learn.parts import made
 from lymphoscope.learn.prepare import inputs
@@ -22,6 +23,9 @@ from lymphoscope.recipes.spec import Stage, Use
 
 RISK = "risk"
 """How the names of what is told of a patient begin."""
+
+IMAGE = "image"
+"""Name of an image that is made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +37,14 @@ class Predicted:
         geometry: The grid of the first input.
         further: What the networks tell beside them, by name, (z, y, x), float32.
         risks: What they foretell of the patient, by name, 0 … 1.
+        image: What they made instead of drawing; None where they draw.
     """
 
     probabilities: NDArray[np.float32]
     geometry: Geometry
     further: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     risks: Mapping[str, float] = field(default_factory=dict)
+    image: Volume | None = None
 
     @property
     def labels(self) -> Volume:
@@ -49,6 +55,11 @@ class Predicted:
     def lesion(self) -> Volume:
         """Probability of anything but background."""
         return Volume(1.0 - self.probabilities[0], self.geometry, Unit.PROBABILITY)
+
+    @property
+    def map(self) -> Volume:
+        """What later stages read of it: the image that was made, else the probability of a lesion."""
+        return self.lesion if self.image is None else self.image
 
     @property
     def entropy(self) -> Volume:
@@ -100,8 +111,18 @@ def predict_stage(
     classes = len(mean) - len(tells)
     told = zip(tells, mean[classes:], strict=True)
     further = {name: part for name, part in told if not name.startswith(RISK)}
-    predicted = Predicted(mean[:classes], grid, further, risks_of(mean, tells))
+    image = None
+    if IMAGE in further:
+        values = made("scale", learn.scale).back(learn.images[0], further.pop(IMAGE))
+        image = Volume(values, grid, unit_of(stage))
+    predicted = Predicted(mean[:classes], grid, further, risks_of(mean, tells), image)
     return on_grid(predicted, volumes[stage.reads[0]].geometry)
+
+
+def unit_of(stage: Stage) -> Unit:
+    """Unit of what later stages read of a stage: that of the image it makes, else probability."""
+    images = stage.learn.images if stage.learn else ()
+    return UNITS[images[0]] if images else Unit.PROBABILITY
 
 
 def risks_of(found: NDArray[np.float32], tells: Sequence[str]) -> dict[str, float]:
@@ -136,7 +157,7 @@ def predict_all(
     known = dict(volumes)
     for stage, members in stages:
         predicted = predict_stage(stage, members, known, progress) if members else joined(stage, known)
-        known[stage.id] = predicted.lesion
+        known[stage.id] = predicted.map
     return predicted
 
 
@@ -167,7 +188,8 @@ def refined(predicted: Predicted, post: Sequence[Use], volumes: Mapping[str, Vol
 def on_grid(predicted: Predicted, wanted: Geometry) -> Predicted:
     """A prediction on another grid, linearly; what its own grid does not reach is background."""
     if not wanted.difference(predicted.geometry):
-        return replace(predicted, geometry=wanted)
+        image = None if predicted.image is None else Volume(predicted.image.array, wanted, predicted.image.unit)
+        return replace(predicted, geometry=wanted, image=image)
 
     def brought(part: NDArray[np.float32]) -> NDArray[np.float32]:
         return resample(Volume(part, predicted.geometry, Unit.ARBITRARY), wanted).array.astype(np.float32)
@@ -175,4 +197,5 @@ def on_grid(predicted: Predicted, wanted: Geometry) -> Predicted:
     lesion = [brought(part) for part in predicted.probabilities[1:]]
     background = np.ones(wanted.shape, np.float32) - sum(lesion)
     further = {name: brought(part) for name, part in predicted.further.items()}
-    return Predicted(np.stack([background, *lesion]), wanted, further, predicted.risks)
+    image = None if predicted.image is None else resample(predicted.image, wanted)
+    return Predicted(np.stack([background, *lesion]), wanted, further, predicted.risks, image)

@@ -36,6 +36,7 @@ class Prepared:
         lesions: Voxels of each lesion, or a sample of them: one (n, 3) array of (z, y, x) a lesion.
         grid: Where the stage works.
         targets: Further things to learn, by name.
+        wanted: Images that are to be made, by name: the last channels of `images`, which the network does not see.
     """
 
     id: str
@@ -45,6 +46,12 @@ class Prepared:
     lesions: tuple[NDArray[np.int32], ...]
     grid: Geometry
     targets: Mapping[str, float]
+    wanted: tuple[str, ...] = ()
+
+    @property
+    def seen(self) -> int:
+        """Channels that the network sees."""
+        return len(self.images) - len(self.wanted)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,12 +75,19 @@ def inputs(stage: Stage, volumes: Mapping[str, Volume]) -> tuple[NDArray[np.floa
     missing = [role for role in stage.reads if role not in volumes]
     if missing:
         raise LymphoscopeError("DATA-E-MISSING", f"stage {stage.id} reads {' and '.join(missing)}, which is not given")
-    learn = stage.trained
-    grid = made("grid", learn.grid)(volumes[stage.reads[0]])
-    scale = made("scale", learn.scale)
-    scaled = [scale(role, _on(volumes[role], grid).astype(np.float32)) for role in stage.reads]
-    # a scale may make several channels of an image
-    return np.ascontiguousarray(np.concatenate([one.reshape(-1, *grid.shape) for one in scaled]), np.float32), grid
+    grid = made("grid", stage.trained.grid)(volumes[stage.reads[0]])
+    return _scaled(stage, stage.reads, volumes, grid), grid
+
+
+def wanted(stage: Stage, volumes: Mapping[str, Volume], grid: Geometry) -> NDArray[np.float32]:
+    """The images that a stage is to make, as channels like those it sees: (images, z, y, x); none for most.
+
+    Args:
+        stage: What is to make them.
+        volumes: Images by role.
+        grid: Where it works.
+    """
+    return _scaled(stage, stage.trained.images, volumes, grid)
 
 
 def channels(stage: Stage) -> int:
@@ -131,7 +145,7 @@ def store(case: Prepared, folder: Path) -> None:
     lesions = {f"lesion{i}": voxels for i, voxels in enumerate(case.lesions)}
     np.savez(folder / f"{case.id}.lesions.npz", allow_pickle=False, affine=case.grid.affine, **lesions)
     facts = {"id": case.id, "patient": case.patient, "targets": dict(case.targets), "frame": case.grid.frame}
-    (folder / f"{case.id}.json").write_text(json.dumps(facts), encoding="utf-8")
+    (folder / f"{case.id}.json").write_text(json.dumps({**facts, "wanted": case.wanted}), encoding="utf-8")
 
 
 def load(folder: Path, cases: Sequence[str]) -> list[Prepared]:
@@ -154,7 +168,16 @@ def _load(folder: Path, case: str) -> Prepared:
         lesions=lesions,
         grid=Geometry(images.shape[1:], affine, facts["frame"]),
         targets=facts["targets"],
+        wanted=tuple(facts["wanted"]),
     )
+
+
+def _scaled(stage: Stage, roles: Sequence[str], volumes: Mapping[str, Volume], grid: Geometry) -> NDArray[np.float32]:
+    scale = made("scale", stage.trained.scale)
+    scaled = [scale(role, _on(volumes[role], grid).astype(np.float32)) for role in roles]
+    # a scale may make several channels of an image
+    parts = (one.reshape(-1, *grid.shape) for one in scaled)
+    return np.concatenate([np.zeros((0, *grid.shape), np.float32), *parts], dtype=np.float32)
 
 
 def _on(volume: Volume, grid: Geometry) -> NDArray[np.float32]:

@@ -1,15 +1,39 @@
-"""How voxels become numbers of order one. A scale is a function ``(role, values) -> values`` of one input image."""
+"""How voxels become numbers of order one, and back where a network makes an image."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-Scale = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
-"""Role of the input (``pet:suv``, ``ct:hu``, or the id of a stage) and its values (z, y, x) to scaled values, or to
-several of them as channels (channels, z, y, x)."""
+from lymphoscope.core.errors import LymphoscopeError
+
+Scaling = Callable[[str, NDArray[np.float32]], NDArray[np.float32]]
+"""Role of an image (``pet:suv``, ``ct:hu``, or the id of a stage) and its values (z, y, x) to other values."""
+
+
+def _one_way(role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    raise LymphoscopeError("USE-E-VALUE", f"{role} cannot be made: of what it is scaled by nothing is kept")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A scale of images by their role: called, it scales.
+
+    Attributes:
+        there: To scaled values, or to several of them as channels (channels, z, y, x).
+        back: From one scaled image to the unit of its role; refuses with ``USE-E-VALUE`` where that is not known.
+    """
+
+    there: Scaling
+    back: Scaling = _one_way
+
+    def __call__(self, role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scaled values."""
+        return self.there(role, values)
+
 
 Window = tuple[float, float]
 """What becomes 0 and what becomes 1."""
@@ -37,7 +61,13 @@ def windows(suv: Window | tuple[Window, ...] = (0.0, 30.0), hu: Window | tuple[W
         low, high = np.moveaxis(limits[modality(role)], -1, 0)[..., None, None, None]
         return np.asarray((np.clip(values, low, high) - low) / (high - low), np.float32)
 
-    return scale
+    def back(role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        if limits[modality(role)].ndim > 1:
+            return _one_way(role, values)
+        low, high = limits[modality(role)]
+        return np.asarray(values * (high - low) + low, np.float32)
+
+    return Scale(scale, back)
 
 
 def nnunet(hu_range: tuple[float, float] = (-150.0, 250.0), hu_mean: float = 50.0, hu_sd: float = 100.0) -> Scale:
@@ -57,7 +87,7 @@ def nnunet(hu_range: tuple[float, float] = (-150.0, 250.0), hu_mean: float = 50.
             return np.asarray((np.clip(values, *hu_range) - hu_mean) / hu_sd, np.float32)
         return np.asarray((values - values.mean()) / max(float(values.std()), 1e-8), np.float32)
 
-    return scale
+    return Scale(scale)
 
 
 def compressed(suv: float = 3.0, hu: tuple[float, float] = (-150.0, 250.0)) -> Scale:
@@ -76,4 +106,9 @@ def compressed(suv: float = 3.0, hu: tuple[float, float] = (-150.0, 250.0)) -> S
             return np.asarray(np.arcsinh(values / np.float32(suv)), np.float32)
         return plain(role, values)
 
-    return scale
+    def back(role: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        if modality(role) == "pet":
+            return np.asarray(np.float32(suv) * np.sinh(values), np.float32)
+        return plain.back(role, values)
+
+    return Scale(scale, back)

@@ -29,6 +29,11 @@ class Head(nn.Module):
     tells: tuple[str, ...] = ()
     foretells: tuple[str, ...] = ()
 
+    @property
+    def draws(self) -> bool:
+        """Whether it tells classes of voxels."""
+        return not self.foretells
+
     def forward(self, features: Sequence[Tensor], size: Sequence[int]) -> dict[str, Any]:
         """Outputs by name."""
         raise NotImplementedError
@@ -86,12 +91,12 @@ class Network(nn.Module):
     def predict(self, images: Tensor) -> Tensor:
         """Probabilities of the first head, then what the network `tells`, as channels.
 
-        What is told of the patient is the same in every voxel. Where the first head speaks of the patient nothing is
-        drawn: there is one class, and it is the background.
+        What is told of the patient is the same in every voxel. Where the first head draws nothing there is one class,
+        and it is the background.
         """
         outputs, size = self(images), [side - 2 * self.backbone.context for side in images.shape[2:]]
         first = self._first
-        found = [images.new_ones(images.shape[0], 1, *size) if first.foretells else first.probabilities(outputs)]
+        found = [first.probabilities(outputs) if first.draws else images.new_ones(images.shape[0], 1, *size)]
         if first.tells:
             found.append(first.further(outputs))
         for head in self._heads:

@@ -164,7 +164,8 @@ def _taught(learn: Learn) -> str:
         return _TEACHES[learn.train_on] + (", and an outcome of each patient" if foretold(learn) else "")
     if kind == "outcome":
         return f"outcome {name}" if name else "an outcome of each patient"
-    return _image(learn.target)
+    outside = f", {_TEACHES[learn.train_on]}" if learn.train_on == "lesion_free" else ""
+    return _image(learn.target) + outside
 
 
 def _plain(value: Any) -> Any:

@@ -93,6 +93,13 @@ RULES.put(
 RULES.put("soft_vote", "lymphoscope.image.vote:soft_vote", role="join", needs=(), params={})
 RULES.put("hard_vote", "lymphoscope.image.vote:hard_vote", role="join", needs=(), params={})
 RULES.put(
+    "excess",
+    "lymphoscope.image.excess:excess",
+    role="join",
+    needs=(),
+    params={"full": "how much the first image is above the second where the map is 1, in their unit"},
+)
+RULES.put(
     "mean_field",
     "lymphoscope.image.mean_field:mean_field",
     role="refine",

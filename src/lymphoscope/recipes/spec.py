@@ -142,6 +142,11 @@ class Learn:
         _require(self.batch >= 1 and self.steps >= 1, "batch and steps are at least 1")
         _require(bool(self.heads), "a network without a head makes nothing")
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Images that are to be made, such as ``pet:suv``; none where lesions or an outcome are taught."""
+        return (self.target,) if _INPUT.fullmatch(self.target) else ()
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -232,6 +237,13 @@ class Recipe:
             known.append(stage.id)
         for need in self.needs:
             _require(bool(_NEEDS.fullmatch(need)), f"recipe {self.id} needs {need!r}, which nobody can supply")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Images and marks that it reads, those of its last stage first: on their grid the result is wanted."""
+        own = {stage.id for stage in self.stages}
+        every = (role for stage in reversed(self.stages) for role in stage.reads)
+        return tuple(dict.fromkeys(role for role in every if role not in own))
 
     @property
     def uses(self) -> tuple[Use, ...]:

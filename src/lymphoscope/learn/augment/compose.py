@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from lymphoscope.learn.augment.augment import Augment, Drawn, Spatial, Valued
@@ -48,13 +49,15 @@ class Augmentation:
                 drawn.append({"place": place, "name": name, "spacing": [float(mm) for mm in spacing], **what})
         return drawn
 
-    def apply(self, images: Tensor, labels: Tensor, drawn: Sequence[Drawn]) -> tuple[Tensor, Tensor]:
+    def apply(self, images: Tensor, labels: Tensor, drawn: Sequence[Drawn], wanted: int = 0) -> tuple[Tensor, Tensor]:
         """Do what was drawn, the same whenever it is told the same.
 
         Args:
             images: (channels, *space) fp32; stay as they are.
-            labels: (1, *space) int64; stay as they are.
+            labels: (scans, *space) int64; stay as they are.
             drawn: From `draw`.
+            wanted: How many of the last channels are to be made from the others: they move with them, and keep their
+                values.
 
         Returns:
             New images and labels of the same sizes.
@@ -62,8 +65,10 @@ class Augmentation:
         moves = [part.warp(what) for what in drawn if isinstance(part := self._parts[what["place"]], Spatial)]
         if moves:
             images, labels = resample(images, labels, reduce(Warp.then, moves), drawn[0]["spacing"])
+        seen = len(images) - wanted
+        shown, made = images[:seen], images[seen:]
         for what in drawn:
             part = self._parts[what["place"]]
             if isinstance(part, Valued):
-                images = part.apply(images, what)
-        return images, labels
+                shown = part.apply(shown, what)
+        return torch.cat([shown, made]) if wanted else shown, labels

@@ -19,6 +19,7 @@ HEADS.put(
     "lymphoscope.nets.heads:features",
     params={"levels": "levels of the backbone that a loss looks at, finest 0, bottom -1"},
 )
+HEADS.put("image", "lymphoscope.nets.image:image", params={})
 HEADS.put("weighted_mean", "lymphoscope.nets.flat:weighted_mean", params={})
 HEADS.put(
     "fcn",

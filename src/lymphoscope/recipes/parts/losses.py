@@ -170,6 +170,14 @@ LOSSES.put(
     params={},
 )
 LOSSES.put(
+    "l1",
+    "lymphoscope.learn.losses.image:AbsoluteDifference",
+    of=_OUTPUTS,
+    formula="mean |made − wanted| of an image, as it is scaled",
+    source="Isola et al., CVPR 2017",
+    params={},
+)
+LOSSES.put(
     "by_example",
     "lymphoscope.learn.losses.partial:ByExample",
     of="either",
