@@ -299,12 +299,14 @@ def _judged(net: torch.nn.Module, batch: Batch) -> float:
 
 
 def _likeness(net: torch.nn.Module, batch: Batch) -> float:
-    """Share of the differences between known voxels of the image to be made that was learnt."""
+    """Dice of what is hot in the image that was made and in the one that was wanted, where that is known."""
     assert batch.labels is not None and batch.wanted is not None
     with torch.no_grad():
-        known, found = batch.labels >= 0, net(batch.images)["image"]
+        known, made_ = batch.labels >= 0, net(batch.images)["image"]
     true = batch.wanted[known]
-    return 1 - float((found[known] - true).square().sum() / (true - true.mean()).square().sum())
+    half = float(true.max() + true.min()) / 2
+    both = (made_[known] > half) & (true > half)
+    return float(2 * both.sum() / ((made_[known] > half).sum() + (true > half).sum()))
 
 
 TOLD = {"risk": _risk, "scores": _judged}
