@@ -400,7 +400,7 @@ def serve(
     database: o.Database = "",
     rebuild_index: o.RebuildIndex = False,
     demo: o.Demo = False,
-    unaided: o.Unaided = False,
+    suggestions: o.Suggestions = "first",
     verify_audit: o.VerifyAudit = None,
     as_json: o.Json = False,
 ) -> None:
@@ -416,7 +416,7 @@ def serve(
             verb.verify_audit(verify_audit)
             return
         names = tuple(part.strip().lower() for part in name.split(",") if part.strip())
-        door, user = Door(host, port, names, database, unaided), verb.NewUser(add_user, role, user_name)
+        door, user = Door(host, port, names, database, suggestions), verb.NewUser(add_user, role, user_name)
         verb.serve(cases, door, user, rebuild_index, demo)
 
 

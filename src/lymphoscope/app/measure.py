@@ -75,7 +75,7 @@ def measure(
     numbers = measure_lesions(study.pet, segmentation.lesions, options, progress, known.lesions if known else None)
     found = {name: organ.measures for name, organ in references.organs.items()}
     patient = patient_measures(study.pet, segmentation.lesions, numbers, study.patient, found)
-    indices, aid_messages = response_aids(Uptake.of(patient), found)
+    indices, aid_messages = response_aids(Uptake.of(patient, segmentation.new_lesion), found)
     messages = (
         *study.messages,
         *segmentation.messages,

@@ -326,11 +326,12 @@ UserName = Annotated[
 Database = Annotated[
     str, typer.Option("--database", metavar="URL", help="Another database than SQLite beside the cases.")
 ]
-Unaided = Annotated[
-    bool,
+Suggestions = Annotated[
+    str,
     typer.Option(
-        "--unaided",
-        help="Readers begin from all that was preselected; what rules or network suggest is not shown.",
+        "--suggestions",
+        metavar="WHEN",
+        help="When readers see what rules or network suggest: first, after (once their own reading is done) or off.",
         rich_help_panel=_DOOR,
     ),
 ]

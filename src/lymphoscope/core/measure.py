@@ -147,6 +147,7 @@ class Segmentation:
         organs: Organ regions the decisions rest on, name → bool (z, y, x) on the PET grid.
         organs_source: ``organ-map`` where the user gave masks, else ``rules``.
         messages: What was noted.
+        new_lesion: True where a reader says that a counted lesion was not there in the earlier scan.
     """
 
     lesions: LesionMask
@@ -161,6 +162,7 @@ class Segmentation:
     organs: Mapping[str, Array] = field(default_factory=dict)
     organs_source: str = "rules"
     messages: tuple[Message, ...] = ()
+    new_lesion: bool = False
 
     def candidate_of(self, lesion: int) -> int:
         """Candidate number of a lesion (the candidate most of its voxels lie in)."""

@@ -50,6 +50,7 @@ class Region:
         site: Site in words, or empty.
         nodal: True nodal, False extranodal, None not said.
         shed_from: Number of the region that these voxels were taken off, 0 for none.
+        new: True where a reader says that it was not there in the earlier scan, False that it was, None not said.
     """
 
     number: int
@@ -65,6 +66,7 @@ class Region:
     site: str = ""
     nodal: bool | None = None
     shed_from: int = 0
+    new: bool | None = None
 
     @property
     def counted(self) -> bool:
@@ -84,7 +86,8 @@ class Region:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over voxels and everything said of them."""
-        said = {name: value for name, value in vars(self).items() if name not in ("voxels", "digest", "place")}
+        left_out = {"voxels", "digest", "place"} | ({"new"} if self.new is None else set())  # older logs know no "new"
+        said = {name: value for name, value in vars(self).items() if name not in left_out}
         found = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
         found.update(np.ascontiguousarray(self.voxels, dtype="<i8").tobytes())
         return found.hexdigest()

@@ -94,7 +94,7 @@ def register(pet: Volume, ct: Volume) -> Rigid:
     start.SetCenter(centre.tolist())
     try:
         with one_thread():
-            method = _method()
+            method = mutual_information()
             method.SetInitialTransform(start, inPlace=True)
             before = -method.MetricEvaluate(fixed, moving)
             method.Execute(fixed, moving)
@@ -169,7 +169,8 @@ def _image(array: NDArray[np.float32], geometry: Geometry) -> Any:
     return image
 
 
-def _method() -> Any:
+def mutual_information() -> Any:
+    """The search that lays images over one another here: Mattes' measure, from coarse to fine, the same each time."""
     method = sitk.ImageRegistrationMethod()
     method.SetMetricAsMattesMutualInformation(BINS)
     method.SetMetricSamplingStrategy(method.RANDOM)

@@ -399,7 +399,27 @@ def _comparison(record: Record) -> list[Block]:
     return [
         table("Comparability", ("Fact", *titles, "This"), [*facts, ("Check", *checks[0])]),
         table("Earlier scans", numbers, rows),
+        *(block for scan in scans for block in _lesions_beside(scan)),
     ]
+
+
+def _lesions_beside(scan: Mapping[str, Any]) -> list[Block]:
+    """Which lesion of an earlier scan is which of this one."""
+    if scan.get("apart"):
+        return [table(f"Lesions of {scan['title']}", ("Not matched",), [(scan["apart"],)])]
+    rows = []
+    for row in scan.get("lesions") or []:
+        sides = [
+            [", ".join(side["id"] for side in row[name]) or shown.NONE]
+            + ["; ".join(side["shown"][key] for side in row[name]) or shown.NONE for key in ("volume_ml", "suvmax")]
+            for name in ("before", "now")
+        ]
+        if row["site"]:
+            beside = ", ".join(row["site"]["not_counted"])
+            sides[1][2] = f"there now {row['site']['shown']}" + (f"; {beside} there, not counted" if beside else "")
+        rows.append((row["word"], *sides[0], *sides[1], row["gap_shown"]))
+    head = ("Course", "Then", "#MTV then", "#SUVmax then", "Now", "#MTV now", "#SUVmax now", "#Gap")
+    return [table(f"Lesions of {scan['title']} and this scan", head, rows)] if rows else []
 
 
 def messages(record: Record) -> Block:

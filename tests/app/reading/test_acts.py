@@ -200,6 +200,7 @@ NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("erase", {"runs": [[0, 1]]}),
     ("limit", {"side": "left", "mm": 0}),
     ("doubt", {"regions": [1], "doubtful": 1}),
+    ("new", {"regions": [1], "new": 1}),
 ]
 
 

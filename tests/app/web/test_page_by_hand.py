@@ -21,6 +21,12 @@ LISTENING = """() => {
   const heard = function (text, ...at) { words.push(text); return kept.call(this, text, ...at); };
   CanvasRenderingContext2D.prototype.fillText = heard;
 }"""
+SLOWLY = """() => {
+  const kept = window.fetch;
+  window.atOnce = () => { window.fetch = kept; };
+  const later = () => new Promise((done) => setTimeout(done, 400));
+  window.fetch = async (...said) => { if (said[0].includes("/labels/")) await later(); return kept(...said); };
+}"""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 BLINDNESS = ("deuteranopia", "achromatopsia")
 
@@ -61,6 +67,13 @@ def tmtv(page: Any) -> float:
 
 def rows(page: Any) -> list[dict[str, Any]]:
     return page.evaluate("() => window.reading.table.rows")
+
+
+def go_to_the_middle(page: Any, row: dict[str, Any]) -> None:
+    start = ReadCase(page.folder).start
+    places = np.stack(np.unravel_index(start[row["region"]].voxels, start.shape), axis=1)
+    middle = places.mean(axis=0).round().astype(int).tolist()
+    page.evaluate("i => { const r = window.reading; r.views.go(r.grid.lps(i)); }", middle)
 
 
 def changed(page: Any, do: Callable[[], Any]) -> None:
@@ -140,8 +153,7 @@ def test_a_lesion_is_drawn_again_split_cut_and_merged(page: Any) -> None:
 
     def plane() -> None:
         page.locator(f"#region-{row['region']}").click()
-        middle = np.stack(np.unravel_index(voxels, shape), axis=1).mean(axis=0).round().astype(int).tolist()
-        page.evaluate("i => { const r = window.reading; r.views.go(r.grid.lps(i)); }", middle)
+        go_to_the_middle(page, row)
         page.keyboard.press("k")
         page.locator("#askyes").click()
 
@@ -150,6 +162,36 @@ def test_a_lesion_is_drawn_again_split_cut_and_merged(page: Any) -> None:
     for _ in range(3):
         changed(page, lambda: page.keyboard.press("Control+z"))
     assert head(page) == first
+
+
+@pytest.mark.long
+def test_an_answer_that_was_overtaken_by_a_later_one_is_not_shown(page: Any) -> None:
+    """A sign of life asks for the state, an act is done, and the state that was asked for comes last."""
+    first, edits = head(page), page.evaluate("() => window.reading.table.edits")
+    held = "() => { window.old = structuredClone(window.reading.table); }"
+    page.evaluate(held)
+    changed(page, lambda: page.keyboard.press("x"))
+    removed, shown = head(page), figures(page)
+    page.evaluate("() => window.reading.take(window.old)")
+    assert (head(page), figures(page)) == (removed, shown)
+    changed(page, lambda: page.keyboard.press("Control+z"))
+    assert head(page) == first
+
+    page.evaluate(SLOWLY)
+    row = max((r for r in rows(page) if r["counted"]), key=lambda r: r["volume_ml"])
+    page.locator(f"#region-{row['region']}").click()
+    go_to_the_middle(page, row)
+    page.keyboard.press("k")
+    page.locator("#askyes").click()
+    page.wait_for_selector("body[data-state=busy]")
+    page.keyboard.press("Control+z")
+    page.wait_for_function("n => window.reading.table.edits >= n", arg=edits + 4)
+    page.wait_for_selector("body[data-state=idle]")
+    page.evaluate("() => window.atOnce()")
+    assert head(page) == first
+    assert page.locator("#banner").is_hidden(), "nothing was in the way of either act"
+    drawn = page.evaluate("() => [...new Set(window.reading.slots)].filter(Boolean).sort((a, b) => a - b)")
+    assert drawn == sorted(r["slot"] for r in rows(page))
 
 
 def test_all_that_lies_above_a_slice_is_removed_after_a_question(page: Any) -> None:

@@ -133,6 +133,11 @@ def test_two_readers_meet_only_when_both_have_signed(ann: Any, ben: Any, browser
     one = ann.begin()
     two = ben.begin()
     assert one != two
+    table = ann.get(one).json()
+    ann.post(f"{one}/seen", {"regions": counted(table)[:1]}, **{"if-match": table["tip"]})
+    for who, wanted in ((ann, [("R1", True, 0.5)]), (ben, [("R2", True, 0.0)])):
+        told = [(v["place"], v["mine"], v["progress"]) for v in who.get("/api/cases").json()[0]["versions"]]
+        assert told == wanted, "of another's draft not even that there is one"
     ann.do(one, "remove", regions=counted(ann.get(one).json()))
     for path in ("", "/log", "/mip/0", "/files/report.json"):
         assert code(ben.get(one + path)) == (403, "WEB-E-RIGHT")
@@ -194,7 +199,9 @@ def test_a_signed_version_stays_and_is_reopened_by_an_admin(ann: Any, browser: C
 def test_an_unaided_reader_is_not_told_what_rules_made_of_the_uptake(access: Access) -> None:
     told = {}
     for unaided in (False, True):
-        reader = Browser(create_app(access.index, access, unaided=unaided)).enter("ben" if unaided else "ann")
+        reader = Browser(create_app(access.index, access, suggestions="off" if unaided else "first")).enter(
+            "ben" if unaided else "ann"
+        )
         version = reader.begin()
         said = [reader.get(reader.case).json()["messages"], reader.get(version).json()["messages"]]
         codes = {m["code"] for messages in said for m in messages} | set(reader.get("/api/cases").json()[0]["flags"])
@@ -202,6 +209,31 @@ def test_an_unaided_reader_is_not_told_what_rules_made_of_the_uptake(access: Acc
         assert all(row["counted"] for row in reader.get(version).json()["rows"]) or not unaided
     assert told[False]
     assert not told[True]
+
+
+def test_a_suggestion_that_comes_after_is_shown_when_asked_for_and_what_follows_is_kept_apart(access: Access) -> None:
+    reader = Browser(create_app(access.index, access, suggestions="after")).enter("ann")
+    version = reader.begin()
+    before = reader.get(version).json()
+    assert before["may_reveal"]
+    assert before["suggestion"]["words"] == "never shown to the reader"
+    assert not [m for m in before["messages"] if m["code"].startswith("SEG-")]
+    assert {row["suggested"] for row in before["rows"]} == {None}
+    table = reader.post(f"{version}/reveal", **{"if-match": before["tip"]}).json()
+    assert table["head"] == before["head"]
+    assert not table["may_reveal"]
+    assert [m for m in table["messages"] if m["code"].startswith("SEG-")]
+    assert {row["suggested"]["word"].split(" ")[0] for row in table["rows"]} <= {"counted", "doubtful", "removed"}
+    again = reader.post(f"{version}/reveal", **{"if-match": table["tip"]})
+    assert code(again) == (422, "READ-E-ACT")
+    number = counted(table)[0]
+    after = reader.do(version, "remove", regions=[number]).json()
+    row = next(row for row in after["rows"] if row["region"] == number)
+    assert row["suggested"]["differs"] is (row["suggested"]["share"] >= 0.5)
+    assert (after["suggestion"]["before_ml"], after["suggestion"]["acts"]) == (before["key_numbers"][0]["value"], 1)
+    reader.sign(version)
+    answers = reader.get(f"{version}/files/report.json").json()["reading"]["answers"]
+    assert [a["shown"] for a in answers if a["name"] == "Suggestion"] == [after["suggestion"]["words"]]
 
 
 def test_a_killed_server_loses_nothing_and_the_index_is_made_again(ann: Any, access: Access, cases: Path) -> None:

@@ -145,6 +145,12 @@ def with_patient(folder: Path, number: str) -> None:
     named.save_as(folder / "mip.dcm", enforce_file_format=True)
 
 
+def course_of(browser: Any, version: str) -> list[dict[str, Any]]:
+    told = browser.get(f"{version}/course").json()
+    assert told["apart"] == ""
+    return told["rows"]
+
+
 def test_the_scan_before_is_found_by_whose_it_is(ann: Any, access: Access, cases: Path, read_case: Path) -> None:
     other = Path(shutil.copytree(read_case, cases / "later"))
     record = json.loads((other / "report.json").read_bytes())
@@ -159,15 +165,43 @@ def test_the_scan_before_is_found_by_whose_it_is(ann: Any, access: Access, cases
     assert told["of"] == "as measured, not read"
     assert told["differs"] == []
     assert ann.get(f"/api/cases/{rows['later']}").json()["previous"] == told["id"]
+    ann.case = f"/api/cases/{told['id']}"
+    earlier = ann.begin()
+    gone, kept = sorted(r["region"] for r in ann.get(earlier).json()["rows"] if r["counted"])
+    ann.do(earlier, "remove", regions=[gone])
     ann.case = f"/api/cases/{rows['later']}"
     version = ann.begin()
-    ann.sign(version)
-    (scan,) = ann.get(f"{version}/files/report.json").json()["comparison"]["scans"]
+    assert [row["word"] for row in course_of(ann, version)] == ["persisting", "persisting"], (
+        "a draft is not compared with"
+    )
+    ann.case = f"/api/cases/{told['id']}"
+    assert ann.sign(earlier).status_code == 200
+    ann.case = f"/api/cases/{rows['later']}"
+    words = {row["now"][0]["region"]: row["word"] for row in course_of(ann, version)}
+    assert words == {gone: "candidate new – confirm", kept: "persisting"}
+    assert ann.do(version, "new", regions=[gone], new=True).status_code == 200
+    ann.do(version, "remove", regions=[kept])
+    assert code(ann.sign(version, answers={"new_lesion": "no"})) == (422, "READ-E-SIGN")
+    ann.sign(version, answers={"new_lesion": "yes"})
+    record = ann.get(f"{version}/files/report.json").json()
+    (scan,) = record["comparison"]["scans"]
+    new, resolved = scan["lesions"]
+    assert (new["word"], resolved["word"]) == ("new", "resolved")
+    assert resolved["site"]["not_counted"] == [f"L{kept:02d}"]
+    assert resolved["site"]["suvmax"] == resolved["before"][0]["suvmax"], "the same scan twice"
+    assert record["indices"]["deauville_aid"]["value"] == 5, "a new lesion that the reader confirmed"
+    for name in ("report.html", "report.pdf"):
+        content = ann.get(f"{version}/files/{name}").content
+        assert (
+            content.startswith(b"%PDF")
+            or f"there now {resolved['site']['shown']}; L{kept:02d} there" in content.decode()
+        )
+    told = ann.get(f"/api/cases/{rows['later']}/previous").json()
     assert (scan["title"], scan["of"], scan["hard"]) == (f"Previous {told['scanned'][:10]}", told["of"], [])
-    assert scan["rows"][0]["delta"] == 0.0, "the same scan twice"
+    assert scan["rows"][2]["delta"] == 0, "one lesion each"
     assert code(ann.get(f"/api/cases/{told['id']}/previous")) == (404, "WEB-E-NOTHERE")
     with_patient(other, "78")
     access.index.rebuild()
     assert ann.get(f"/api/cases/{rows['later']}").json()["previous"] is None
     assert {row.patient for row in access.index.rows()}.isdisjoint({"77", "78"})
-    assert ReadCase(folder_of(cases)).names() == []
+    assert ReadCase(folder_of(cases)).names() == ["v1"]

@@ -101,6 +101,13 @@ def _site(scene: Scene, reading: Reading, words: Words, reader: _Reader) -> Read
     return reading.with_regions(replace(region, site=said.text(words, "site", 64), nodal=nodal))
 
 
+def _new(scene: Scene, reading: Reading, words: Words, reader: _Reader) -> Reading:
+    """Say that lesions were not there in the earlier scan, or that they were; it changes nothing that is counted."""
+    said.only(words, "regions", "new")
+    new = said.choice({"new": words.get("new")}, "new", (True, False, None))
+    return reading.with_regions(*(replace(reading[n], new=new) for n in said.regions(words)))
+
+
 def _limit(scene: Scene, reading: Reading, words: Words, reader: _Reader) -> Reading:
     """Remove the counted regions that lie wholly beyond a height of the body."""
     said.only(words, "side", "mm")
@@ -264,6 +271,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "restore": _restore,
         "doubt": _doubt,
         "site": _site,
+        "new": _new,
         "limit": _limit,
         "grow": _grow,
         "redraw": _redraw,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -24,6 +24,7 @@ from lymphoscope.app.reading.adjudication import disputed
 from lymphoscope.app.reading.history import History
 from lymphoscope.app.reading.numbers import preselected, start_of, unjudged
 from lymphoscope.app.reading.scene import Scene
+from lymphoscope.app.reading.suggestion import FIRST, REVEAL, require_revealable
 from lymphoscope.app.references import References
 from lymphoscope.core.body import DEFAULT_LEAN_MASS
 from lymphoscope.core.errors import LymphoscopeError
@@ -107,10 +108,31 @@ class Version:
         return self.case.folder / READING / self.name
 
     def figures(self, reading: Reading) -> dict[str, Any]:
-        """Hash, TMTV and number of lesions, for before and after in the log."""
-        voxel_ml = self.case.kept.study.pet.geometry.voxel_ml
-        count = sum(r.counted for r in reading)
-        return {"head": reading.head, "tmtv_ml": reading.counted_voxels * voxel_ml, "n": count}
+        """Hash, TMTV, number of lesions and of those never displayed, for before and after in the log."""
+        voxel_ml, seen = self.case.kept.study.pet.geometry.voxel_ml, self.seen
+        counted = [r.number for r in reading if r.counted]
+        unseen = sum(number not in seen for number in counted)
+        return {"head": reading.head, "tmtv_ml": reading.counted_voxels * voxel_ml, "n": len(counted), "unseen": unseen}
+
+    def see(self, regions: Iterable[int], expected: str) -> None:
+        """Note that regions were displayed, unless they were before.
+
+        Raises:
+            LymphoscopeError: Those of `write`.
+        """
+        fresh = sorted(set(regions) & set(self.now.regions) - self.seen)
+        if fresh:
+            left = sum(r.counted for r in self.now if r.number not in self.seen.union(fresh))
+            self.write({"kind": "seen", "by": self.author, "regions": fresh, "unseen": left}, expected)
+
+    def reveal(self, expected: str) -> None:
+        """Note that the reader asks to see what rules or network suggested.
+
+        Raises:
+            LymphoscopeError: ``READ-E-ACT`` where it is not to be shown, and those of `write`.
+        """
+        require_revealable(self.begin, self.events)
+        self.write({"kind": REVEAL, "by": self.author, "is": self.figures(self.now)}, expected)
 
     def do(self, op: str, act: Mapping[str, Any], by: str, expected: str, client: Mapping[str, Any]) -> dict[str, Any]:
         """Do an act, ``undo`` or ``redo``, and have it in the log.
@@ -173,11 +195,13 @@ class Begun:
         parent: A signed version; the case itself when empty.
         other: The other reader's signed version, for what is adjudicated.
         unaided: All that was preselected counts: what rules or network said of it is not shown.
+        suggestions: When it is shown, one of `lymphoscope.app.reading.suggestion.MODES`.
     """
 
     parent: str = ""
     other: str = ""
     unaided: bool = False
+    suggestions: str = FIRST
 
 
 class ReadCase:
@@ -295,11 +319,21 @@ class ReadCase:
         numbers = [int(name[1:]) for name in self.names()]
         name = f"v{max(numbers, default=0) + 1}"
         voxel_ml = self.kept.study.pet.geometry.voxel_ml
-        figures = {"head": start.head, "tmtv_ml": start.counted_voxels * voxel_ml, "n": sum(r.counted for r in start)}
+        n = sum(r.counted for r in start)
+        figures = {"head": start.head, "tmtv_ml": start.counted_voxels * voxel_ml, "n": n, "unseen": n}
         said = {"purpose": purpose, **vars(of), "reason": reason, "case": self.digest}
         event = {"kind": "begin", "by": by, "when": now(), "software": __version__, "is": figures, **said}
         chain.append(self.log(name), event, chain.BEGINNING)
         return self.version(name)
+
+
+def progress(events: Sequence[chain.Event]) -> float | None:
+    """Share of the counted lesions that were displayed, 0–1, by a log alone; None where it tells none."""
+    counted, unseen = None, None
+    for event in events:
+        told = event.get("is", event)
+        counted, unseen = told.get("n", counted), told.get("unseen", unseen)
+    return 1.0 - unseen / counted if counted and isinstance(unseen, int) else None
 
 
 def version_names(folder: Path) -> list[str]:

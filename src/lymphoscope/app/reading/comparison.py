@@ -42,11 +42,16 @@ class Earlier:
         name: ``Baseline`` or ``Previous``.
         record: Its record.
         of: Whose numbers they are, such as ``signed, v1``.
+        lesions: Which of its lesions is which of this scan's, as by `lymphoscope.app.reading.followup.followed`; None
+            where that was not looked for.
+        apart: Why its lesions were not looked for, in words.
     """
 
     name: str
     record: Record
     of: str
+    lesions: Sequence[Mapping[str, Any]] | None = None
+    apart: str = ""
 
     @property
     def title(self) -> str:
@@ -139,6 +144,7 @@ def _against(now: Record, earlier: Earlier) -> dict[str, Any]:
     return {
         "title": earlier.title, "of": earlier.of, "scanned": facts["scanned"], "study": facts["study_uid_hash"],
         "hard": hard, "code": _REFUSED if hard else None, "soft": soft, "rows": rows,
+        "lesions": None if earlier.lesions is None else [dict(row) for row in earlier.lesions], "apart": earlier.apart,
     }  # fmt: skip
 
 

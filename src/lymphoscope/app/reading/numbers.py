@@ -106,6 +106,7 @@ def segmentation_of(kept: Kept, reading: Reading, before: Voxels, candidates: Le
         decisions=decisions,
         stages=stages_of(reading, before, grid.voxel_ml),
         alternatives={},
+        new_lesion=any(r.new for r in counted),
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from lymphoscope import __version__
 from lymphoscope.app.again import Kept
 from lymphoscope.app.objects import dicom_objects_again
+from lymphoscope.app.reading import suggestion
 from lymphoscope.app.reading.answers import checked, printed
 from lymphoscope.app.reading.case import Version, now
 from lymphoscope.app.reading.comparison import Earlier, comparison
@@ -99,7 +100,9 @@ def _require_signable(version: Version, signature: Signature, expected: str) -> 
         raise LymphoscopeError("READ-E-STALE", "the mask displayed is not the mask of the version")
     if signature.meaning not in MEANINGS:
         raise LymphoscopeError("READ-E-SIGN", "the meaning of the signature is not one that is known")
-    checked(signature.answers)
+    answers = checked(signature.answers)
+    if answers.get("new_lesion") == "no" and any(r.new for r in version.now if r.counted):
+        raise LymphoscopeError("READ-E-SIGN", "a lesion is said to be new, and none by the answer", fix="Say which.")
     if not any(r.counted for r in version.now) and not signature.searched:
         raise LymphoscopeError("READ-E-SIGN", "nothing is counted", fix="Say that you searched the whole volume.")
 
@@ -135,10 +138,16 @@ def reading_block(version: Version, signature: Signature | None = None, when: st
         "word": "SIGNED",
         "signature": line + reason,
         "impression": signature.impression,
-        "answers": printed(signature.answers),
+        "answers": printed(signature.answers) + _of_suggestion(version),
         "head": version.now.head,
         "log": version.tip,
     }
+
+
+def _of_suggestion(version: Version) -> list[dict[str, str | None]]:
+    """What the report says of a suggestion that the reader did not have from the beginning."""
+    found = suggestion.told(version.begin, version.events, version.case.kept.study.pet.geometry.voxel_ml, version.now)
+    return [] if found is None else [{"name": "Suggestion", "shown": found["words"], "code": None}]
 
 
 def _report(version: Version, reading: Reading, unseen: list[int]) -> Report:

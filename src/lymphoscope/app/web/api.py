@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from lymphoscope.app.again import ct_spacing
@@ -16,12 +17,13 @@ from lymphoscope.app.reading.faint import faint_foci
 from lymphoscope.app.reading.history import REDO, UNDO
 from lymphoscope.app.reading.preview import told
 from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
+from lymphoscope.app.reading.suggestion import FIRST
 from lymphoscope.app.web.access import Person
 from lymphoscope.app.web.desk import Desk, judging
-from lymphoscope.app.web.earlier import earlier_scans
-from lymphoscope.app.web.index import VersionFact, reads
+from lymphoscope.app.web.earlier import earlier_scans, scan_before, with_lesions
+from lymphoscope.app.web.index import VersionFact, places, progress_of, reads
 from lymphoscope.app.web.leases import BEAT_S
-from lymphoscope.app.web.pictures import TOPS, labels_file, labels_key, thinning
+from lymphoscope.app.web.pictures import thinning
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.study import ORGANS
 from lymphoscope.io.case import CASE_FILES
@@ -145,26 +147,29 @@ def me(person: Who) -> dict[str, Any]:
 
 @api.get("/cases")
 def cases(person: Who, desk: At) -> list[dict[str, Any]]:
-    """The worklist: no volumes, lest they anchor the reader, and of others' versions only whether they are signed."""
+    """The worklist: no volumes, lest they anchor the reader, and of others' reads only that they are signed."""
     return [
         {
             "id": row.id, "folder": row.folder, "status": row.status, "why": row.why, "study": row.study,
             "scanned": row.scanned,
             "flags": [code for code in json.loads(row.flags) if not (desk.unaided and judging(code))],
-            **_versions([VersionFact(**v) for v in json.loads(row.versions)], person),
+            **_versions([VersionFact(**v) for v in json.loads(row.versions)], person, desk.index.cases / row.folder),
         }
         for row in desk.index.rows()
     ]  # fmt: skip
 
 
-def _versions(facts: list[VersionFact], person: Person) -> dict[str, Any]:
+def _versions(facts: list[VersionFact], person: Person, folder: Path) -> dict[str, Any]:
     """The versions of a case as a person may know of them, and the two reads that an adjudicator can lay together."""
+    place = places(facts)
     two = reads(facts)[:2]
     pair = [v.name for v in two] if len(two) == 2 and all(v.signed for v in two) and person.role != "reader" else []
     told = [
         {"name": v.name, "purpose": v.purpose, "signed": v.signed, "mine": v.by == person.login,
-         "open": person.may_see(v, facts)}
+         "open": person.may_see(v, facts), "place": place[v.name],
+         "progress": None if v.signed or v.by != person.login else progress_of(folder, v.name)}
         for v in facts
+        if v.signed or v.by == person.login or person.role != "reader"
     ]  # fmt: skip
     return {"versions": told, "pair": pair}
 
@@ -192,38 +197,6 @@ def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
     }
 
 
-@api.get("/cases/{case}/{name}.nii.gz")
-def volume(case: str, name: str, person: Who, desk: At, of: str = "") -> Response:
-    """``pet`` (SUVbw, native grid), ``ct`` (HU), or ``ct-view``: of the CT what 2 mm pixels need.
-
-    A browser keeps it where ``of`` says which measurement of the case it belongs to.
-    """
-    return Response(desk.case(case).volume(name), media_type="application/gzip", headers=FOREVER if of else None)
-
-
-@api.get("/cases/{case}/mip/{frame}.png")
-def mip(case: str, frame: int, person: Who, desk: At, top: int = 10, of: str = "") -> Response:
-    """A frame of the turning projection, SUV 0 to ``top``; frame 0 is from the front, 9 from the patient's left."""
-    if top not in TOPS or not 0 <= frame < FRAMES:
-        raise LymphoscopeError("WEB-E-NOTHERE", "there is no such frame of the projection")
-    return Response(desk.frame(case, frame, top), media_type="image/png", headers=FOREVER if of else None)
-
-
-@api.get("/cases/{case}/mip/{frame}/pick")
-def pick(
-    case: str,
-    frame: int,
-    row: Annotated[float, Query(ge=0, le=1)],
-    column: Annotated[float, Query(ge=0, le=1)],
-    person: Who,
-    desk: At,
-) -> dict[str, Any]:
-    """The hottest voxel behind a point of a frame."""
-    opened = desk.case(case)
-    index = opened.turntable.pick(360.0 / FRAMES * (frame % FRAMES), row, column)
-    return {"index": index, "lps": opened.case.kept.study.pet.geometry.to_lps(index).tolist()}
-
-
 @api.post("/cases/{case}/versions")
 def begin(case: str, sent: NewVersion, person: Who, desk: At) -> dict[str, Any]:
     """Begin a version; a reader who has a draft of the case goes on with it."""
@@ -237,7 +210,8 @@ def begin(case: str, sent: NewVersion, person: Who, desk: At) -> dict[str, Any]:
         for parent in filter(None, (sent.parent, sent.other)):
             with desk.version(case, parent, person):
                 pass
-        begun = Begun(sent.parent, sent.other, desk.unaided and sent.purpose == "read")
+        aided = sent.purpose != "read" or not desk.unaided
+        begun = Begun(sent.parent, sent.other, not aided, FIRST if aided else desk.suggestions)
         version = opened.case.new(person.login, sent.purpose, begun, _text(sent.reason))
         desk.index.refresh(case)
     return {"name": version.name}
@@ -292,26 +266,6 @@ def _for(person: Person, table: dict[str, Any]) -> dict[str, Any]:
     return {**table, "by": "a reader", "mine": False, "rows": rows}
 
 
-@api.get("/cases/{case}/versions/{name}/labels/{key}.nii.gz")
-def labels(case: str, name: str, key: str, person: Who, desk: At) -> Response:
-    """The regions of a version, a slot each; for the state that is named and no other."""
-    with desk.version(case, name, person) as version:
-        if labels_key(version.now) != key:
-            raise LymphoscopeError("READ-E-STALE", "the version was changed in the meantime")
-        content = labels_file(version.now, version.case.kept.study.pet.geometry)
-    return Response(content, media_type="application/gzip", headers=FOREVER)
-
-
-@api.get("/cases/{case}/versions/{name}/mip/{frame}")
-def marks(case: str, name: str, frame: int, person: Who, desk: At) -> dict[str, Any]:
-    """Middle and outlines of the regions in a frame of the projection, row and column 0–1, by region number."""
-    with desk.version(case, name, person) as version:
-        reading = version.now
-    shadows = desk.case(case).turntable.shadows(reading, 360.0 / FRAMES * (frame % FRAMES))
-    marks = {number: middle for number, (middle, _) in shadows.items()}
-    return {"head": reading.head, "marks": marks, "outlines": {number: lines for number, (_, lines) in shadows.items()}}
-
-
 @api.get("/cases/{case}/versions/{name}/faint")
 def faint(case: str, name: str, person: Who, desk: At) -> list[dict[str, Any]]:
     """Uptake above the liver that no region holds, to be looked at."""
@@ -345,9 +299,15 @@ def do(case: str, name: str, sent: Operation, by: Written, person: Who, desk: At
 def seen(case: str, name: str, sent: Seen, by: Written, person: Who, desk: At) -> dict[str, Any]:
     """Note that regions were displayed."""
     with desk.version(case, name, person, writing=True, window=by.window) as version:
-        fresh = sorted(set(sent.regions) & set(version.now.regions) - version.seen)
-        if fresh:
-            version.write({"kind": "seen", "by": person.login, "regions": fresh}, by.tip)
+        version.see(sent.regions, by.tip)
+        return _for(person, desk.case(case).table(version))
+
+
+@api.post("/cases/{case}/versions/{name}/reveal")
+def reveal(case: str, name: str, by: Written, person: Who, desk: At) -> dict[str, Any]:
+    """Show the reader what rules or network suggested, now that the own reading is done; it is logged."""
+    with desk.version(case, name, person, writing=True, window=by.window) as version:
+        version.reveal(by.tip)
         return _for(person, desk.case(case).table(version))
 
 
@@ -362,9 +322,9 @@ def signing(case: str, name: str, sent: SignatureSent, by: Written, person: Who,
         raise LymphoscopeError("READ-E-SIGN", "a signature has a printed name")
     impression = _text(sent.impression)
     signature = Signature(person.login, printed, sent.meaning, sent.head, impression, sent.searched, sent.answers)
-    earlier = earlier_scans(case, person, desk)
+    earlier, before = earlier_scans(case, person, desk), scan_before(case, person, desk)
     with desk.version(case, name, person, writing=True, window=by.window) as version:
-        event = sign(version, signature, by.tip, earlier)
+        event = sign(version, signature, by.tip, with_lesions(earlier, version, before))
         desk.index.refresh(case)
         return {
             "signed": event["signed"],

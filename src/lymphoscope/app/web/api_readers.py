@@ -12,7 +12,7 @@ from lymphoscope.app.reading.agreement import agreement_figures, compare
 from lymphoscope.app.reading.case import ReadCase
 from lymphoscope.app.reading.comparison import differences
 from lymphoscope.app.web.api import At, Who
-from lymphoscope.app.web.earlier import scan_of
+from lymphoscope.app.web.earlier import lesions_beside, scan_before, scan_of
 from lymphoscope.app.web.index import VersionFact, reads
 from lymphoscope.core.errors import LymphoscopeError
 
@@ -60,3 +60,16 @@ def previous(case: str, person: Who, desk: At) -> dict[str, Any]:
         "differs": hard,
         "notes": soft,
     }
+
+
+@readers.get("/cases/{case}/versions/{name}/course")
+def course(case: str, name: str, person: Who, desk: At) -> dict[str, Any]:
+    """What became of the lesions of the scan before, as this version counts them."""
+    with desk.version(case, name, person):
+        pass  # who may not see the version is told so before anything is looked for
+    found = scan_before(case, person, desk)
+    if found is None:
+        raise LymphoscopeError("WEB-E-NOTHERE", "no earlier scan of this patient is here")
+    with desk.version(case, name, person) as version:
+        rows, apart = lesions_beside(version, found)
+        return {"events": len(version.events), "apart": apart, "rows": rows or []}

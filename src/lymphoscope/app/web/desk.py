@@ -12,13 +12,16 @@ from threading import Lock, RLock
 from typing import Any
 
 from lymphoscope.app.again import Told, stamp_of, told
+from lymphoscope.app.reading import suggestion
 from lymphoscope.app.reading.case import ReadCase, Version
 from lymphoscope.app.reading.preview import changes
 from lymphoscope.app.reading.signing import draft_record
+from lymphoscope.app.reading.suggestion import FIRST
 from lymphoscope.app.web.access import Access, Person
 from lymphoscope.app.web.index import Index, VersionFact
 from lymphoscope.app.web.leases import Leases
 from lymphoscope.app.web.pictures import labels_key, pet_file, slots, thinned, volume_file
+from lymphoscope.app.web.places import Places
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.case import FRONT_FILE
 from lymphoscope.render.turntable import FRAMES, FRONT_SUV, Turntable
@@ -101,6 +104,8 @@ class OpenCase:
 
 def _table(version: Version) -> dict[str, Any]:
     reading, record = version.now, draft_record(version)
+    hidden = suggestion.hidden(version.begin, version.events)
+    beside = {} if hidden or not version.begin.get("unaided") else suggestion.beside(version.case.start, reading)
     place = slots(reading)
     grid = version.case.kept.study.pet.geometry
     top = {r.number: _hottest(version, r.number) for r in reading}
@@ -109,6 +114,8 @@ def _table(version: Version) -> dict[str, Any]:
             "region": row["region"], "id": row["id"], "counted": counted, "status": row["status"],
             "word": row["word"], "glyph": row["glyph"], "why": row["why"], "organ": row["organ"],
             "site": row.get("site"), "nodal": row.get("nodal"), "rule": row["rule"], "actor": row["actor"],
+            "new": reading[row["region"]].new,
+            "suggested": vars(beside[row["region"]]) if row["region"] in beside else None,
             "volume_ml": row["mtv_ml" if counted else "volume_ml"], "suvmax": row["suvmax"],
             "shown": row["shown"], "slot": place.get(row["region"], 0), "seen": row["region"] in version.seen,
             "top": list(top[row["region"]]), "top_lps": [float(v) for v in grid.to_lps(top[row["region"]])],
@@ -117,9 +124,9 @@ def _table(version: Version) -> dict[str, Any]:
         for row in rows
     ]  # fmt: skip
     added, gone = changes(version.history.start, reading)
-    hidden = bool(version.begin.get("unaided"))
     return {
         "version": version.name,
+        "events": len(version.events),
         "edits": version.edits,
         "active_s": version.active_s,
         "added_ml": added.size * grid.voxel_ml,
@@ -134,6 +141,8 @@ def _table(version: Version) -> dict[str, Any]:
         "key_numbers": record["key_numbers"],
         "stages": record["segmentation"]["stages"],
         "messages": [m for m in record["messages"] if not (hidden and judging(m["code"]))],
+        "suggestion": suggestion.told(version.begin, version.events, grid.voxel_ml, reading),
+        "may_reveal": suggestion.may_reveal(version.begin, version.events) and version.signature is None,
         "lesions_sha256": record["segmentation"]["lesions_sha256"],
         "can_undo": version.history.can_undo and version.signature is None,
         "can_redo": version.history.can_redo and version.signature is None,
@@ -159,12 +168,12 @@ class Desk:
     Args:
         index: The database.
         access: Log-ins.
-        unaided: Readers begin from all that was preselected.
+        suggestions: As in `Door`.
     """
 
-    def __init__(self, index: Index, access: Access, unaided: bool = False) -> None:
-        self.unaided = unaided
-        self.index, self.access, self.leases = index, access, Leases(index)
+    def __init__(self, index: Index, access: Access, suggestions: str = FIRST) -> None:
+        self.suggestions, self.unaided = suggestions, suggestions != FIRST
+        self.index, self.access, self.leases, self.places = index, access, Leases(index), Places()
         self._open: OrderedDict[str, OpenCase] = OrderedDict()
         self._opening: dict[str, Lock] = {}
         self._lock = Lock()

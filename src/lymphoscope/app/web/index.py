@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from lymphoscope.app.reading import chain
 from lymphoscope.app.reading.agreement import disputed_by
-from lymphoscope.app.reading.case import READING, version_names
+from lymphoscope.app.reading.case import READING, progress, version_names
 from lymphoscope.app.web.migrations import migrate
 from lymphoscope.app.web.tables import About, CaseRow
 from lymphoscope.core.errors import LymphoscopeError
@@ -218,6 +218,22 @@ def reads(versions: list[VersionFact]) -> list[VersionFact]:
     named = {v.name: v for v in versions}
     first = {v.name: root(v, named) for v in versions}
     return list({first[v.name].by: v for v in versions if first[v.name].purpose == "read"}.values())
+
+
+def places(versions: list[VersionFact]) -> dict[str, str]:
+    """Which read each version belongs to: R1, R2, … in the order in which they were begun; empty for none."""
+    named = {v.name: v for v in versions}
+    first = {v.name: root(v, named) for v in versions}
+    readers = list(dict.fromkeys(f.by for f in first.values() if f.purpose == "read"))
+    return {name: f"R{readers.index(f.by) + 1}" if f.purpose == "read" else "" for name, f in first.items()}
+
+
+def progress_of(folder: Path, version: str) -> float | None:
+    """How far a draft is, as `lymphoscope.app.reading.case.progress`; None where its log does not tell."""
+    try:
+        return progress(chain.read(folder / READING / f"{version}.jsonl"))
+    except LymphoscopeError:
+        return None
 
 
 def root(version: VersionFact, named: dict[str, VersionFact]) -> VersionFact:

@@ -19,9 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from lymphoscope.app.failure import trace_without_data
+from lymphoscope.app.reading.suggestion import FIRST
 from lymphoscope.app.web.access import Access, Limit
 from lymphoscope.app.web.api import COOKIE, FOREVER, Sent, api, desk_of
 from lymphoscope.app.web.api_audit import audits
+from lymphoscope.app.web.api_pictures import drawn
 from lymphoscope.app.web.api_readers import readers
 from lymphoscope.app.web.desk import Desk
 from lymphoscope.app.web.door import Door
@@ -48,7 +50,7 @@ _KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css":
 
 
 def create_app(
-    index: Index, access: Access, hosts: frozenset[str] = LOOPBACK, secure: bool = False, unaided: bool = False
+    index: Index, access: Access, hosts: frozenset[str] = LOOPBACK, secure: bool = False, suggestions: str = FIRST
 ) -> Any:
     """Make the application.
 
@@ -57,14 +59,15 @@ def create_app(
         access: Log-ins.
         hosts: Names that the server may be called by.
         secure: The session's cookie goes over TLS only.
-        unaided: As in `Door`.
+        suggestions: As in `Door`.
 
     Returns:
         An ASGI application.
     """
     app = FastAPI(title="Lymphoscope reading page", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    app.state.desk, app.state.secure, app.state.limit = Desk(index, access, unaided), secure, Limit(900, 30.0)
+    app.state.desk, app.state.secure, app.state.limit = Desk(index, access, suggestions), secure, Limit(900, 30.0)
     app.include_router(api)
+    app.include_router(drawn)
     app.include_router(readers)
     app.include_router(audits)
     app.include_router(uploads)
@@ -216,7 +219,7 @@ def serve(cases: Path, door: Door, told: Any) -> None:
         address = f"http://{shown}:{socket_.getsockname()[1]}"
         told(f"{address}/login?once={access.once}" if local else address)
         hosts = LOOPBACK if local else frozenset({door.host, *door.names})
-        app = create_app(index, access, hosts, secure=not local, unaided=door.unaided)
+        app = create_app(index, access, hosts, secure=not local, suggestions=door.suggestions)
         LOG.setLevel(logging.INFO)
         settings = uvicorn.Config(app, access_log=False, log_level="warning", server_header=False, lifespan="off")
         uvicorn.Server(settings).run(sockets=[socket_])

@@ -72,6 +72,13 @@ async function site(r) {
   if (await ask(`Site of ${row.id}`, [field("Site", name), field("Kind", nodal)]))
     await r.act("site", { region: row.region, site: name.value, nodal: NODAL[nodal.value] ?? null });
 }
+// a lesion that was not there before; pressed again it is said to have been, then nothing
+function fresh(r) {
+  if (!need(r)) return null;
+  if (!r.course) { say("No earlier scan of this patient is here."); return null; }
+  const next = { null: true, true: false, false: null }[String(r.row(r.active).new)];
+  return r.act("new", { regions: chosen(r), new: next });
+}
 async function limit(r, side) {
   const mm = r.views.at[2];
   const words = { side, mm };
@@ -112,11 +119,15 @@ export async function sign(r) {
   const searched = make("input", "", { type: "checkbox", id: "searched" });
   const meaning = options(me.meanings);
   const answers = me.questions.map((q) => [q, options(["–", ...q.options])]);
+  const fresh = table.rows.filter((row) => row.counted && row.new).map((row) => row.id);
+  if (fresh.length) answers.find(([q]) => q.key === "new_lesion")[1].value = "yes";
+  const asking = r.course?.open.length || 0;
   const facts = make("dl");
   facts.append(...pairs([["Stages", table.stages.map((s) => `${s.stage} ${s.shown.tmtv_ml}`).join(" → ") + " mL"],
     ["Changed", `+${table.added_ml.toFixed(1)} mL, −${table.removed_ml.toFixed(1)} mL in ${table.edits} acts, ${minutes(table.active_s)}`],
     ["Mask", `${table.head.slice(0, 8)}…`], ["Doubtful", String(doubtful)],
-    ["Counted, never displayed", String(unseen)]]));
+    ["Counted, never displayed", String(unseen)],
+    ...(r.course ? [["New", `${fresh.join(" ") || "none said"}${asking ? `; ${asking} candidates not confirmed (Y)` : ""}`]] : [])]));
   const foci = await get(`${r.version}/faint`).catch((e) => { say(e.message); return null; });
   if (!foci) return;
   const out = table.rows.filter((row) => kind(row) === "out").map((row) => `${row.id} ${row.volume_ml.toFixed(1)} mL ${row.site || row.organ || ""} ${row.why || row.rule}`);
@@ -135,6 +146,11 @@ export async function sign(r) {
     ...(me.has_password ? { password: who.value } : { name: who.value }) };
   const signed = await r.change(`${r.version}/sign`, said);
   if (signed) say(`Signed ${signed.signed}.`);
+}
+export async function reveal(r) {
+  const own = r.table.key_numbers.find((k) => k.name === "TMTV").shown;
+  const body = [make("p", `Your own reading is kept in the log as it stands, ${own}. What rules or network made of each region is then shown, and what you change from then on is counted apart. It cannot be hidden again.`)];
+  if (await ask("Show the suggestion?", body)) await r.change(`${r.version}/reveal`, {});
 }
 export async function reopen(r) {
   const reason = make("input", "", { maxLength: 400, id: "reason" });
@@ -157,6 +173,7 @@ export const COMMANDS = {
   o: { name: "organ cut", run: organ },
   j: { name: "merge", run: (r) => need(r, 2) && r.act("merge", { regions: chosen(r) }) },
   g: { name: "site", run: site },
+  y: { name: "new lesion", run: fresh },
   h: { name: "cut head", run: (r) => limit(r, "head") },
   l: { name: "cut foot", run: (r) => limit(r, "foot") },
   b: { name: "paint", run: (r) => brush(r, "paint"), held: true },

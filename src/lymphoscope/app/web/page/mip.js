@@ -1,6 +1,6 @@
 // The turning projection: frames made by the server, over them the shadows of the regions, with their numbers.
 import { get } from "/net.js";
-import { css, kind } from "/status.js";
+import { css, hue, kind } from "/status.js";
 
 const SMALL = 9; // pixels: what throws less of a shadow has a ring round it
 
@@ -127,19 +127,19 @@ export class Turning {
     this.paths.set(row.region, path);
     const name = kind(row);
     const strong = row.region === this.active || row.region === this.pointed;
-    if (row.counted || strong) { pen.fillStyle = css(name, strong ? 0.45 : 0.18); pen.fill(path, "evenodd"); }
+    if (row.counted || strong) { pen.fillStyle = css(hue(row), strong ? 0.45 : 0.18); pen.fill(path, "evenodd"); }
     pen.lineJoin = "round";
     pen.strokeStyle = "#000";
     pen.lineWidth = strong ? 5 : 3.4;
     pen.stroke(path);
     pen.setLineDash(name === "doubt" ? [6, 3] : []);
-    pen.strokeStyle = css(name);
+    pen.strokeStyle = css(hue(row));
     pen.lineWidth = strong ? 3 : 1.6;
     pen.stroke(path);
     pen.setLineDash([]);
   }
   number(pen, row, [mr, mc], [x, y, w, h]) {
-    const said = row.id + (kind(row) === "doubt" ? "?" : "");
+    const said = row.id + (kind(row) === "doubt" ? "?" : "") + (row.new ? " new" : "");
     pen.font = row.counted || kind(row) === "doubt" ? "bold 12px system-ui" : "11px system-ui";
     const at = [Math.min(x + mc * w + 8, x + w - pen.measureText(said).width - 2), y + mr * h - 6];
     pen.lineWidth = 3;

@@ -1,5 +1,5 @@
 // The page: which part of it is shown, and what keys and buttons do.
-import { COMMANDS, add, reopen, sign } from "/corrections.js";
+import { COMMANDS, add, reopen, reveal, sign } from "/corrections.js";
 import { $, busy, say } from "/elements.js";
 import { Keys } from "/keys.js";
 import { get, setCsrf } from "/net.js";
@@ -69,8 +69,9 @@ document.addEventListener("keydown", (event) => {
 function meant(event, target) {
   const letter = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (event.ctrlKey || event.metaKey) {
-    if (letter === "z") return () => reader.writable && reader.act(event.shiftKey ? "redo" : "undo");
-    return event.key === "Enter" ? () => reader.writable && sign(reader) : null;
+    const may = (run) => () => (reader.writable ? run() : say(reader.refusal()));
+    if (letter === "z") return may(() => reader.act(event.shiftKey ? "redo" : "undo"));
+    return event.key === "Enter" ? may(() => sign(reader)) : null;
   }
   if (event.altKey) return null;
   if (event.shiftKey && TOPS[event.code]) return () => setTop(TOPS[event.code]);
@@ -114,6 +115,7 @@ $("undo").onclick = () => reader.act("undo");
 $("redo").onclick = () => reader.act("redo");
 $("sign").onclick = () => sign(reader);
 $("reopen").onclick = () => reopen(reader);
+$("reveal").onclick = () => reveal(reader);
 $("help").onclick = () => keys.show();
 $("leave").onclick = async () => { await fetch("/logout", { method: "POST", redirect: "manual" }); location.assign("/login"); };
 $("filters").onclick = (e) => { if (e.target.dataset.show) { reader.show = e.target.dataset.show; reader.list(); } };

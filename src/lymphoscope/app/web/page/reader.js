@@ -1,4 +1,5 @@
 // One version of a case on the screen. It computes no number: all come from the server, with the head they belong to.
+import { Course } from "/course.js";
 import { $, busy, make, pairs, say } from "/elements.js";
 import { Grid, labelsIn } from "/grid.js";
 import { Turning } from "/mip.js";
@@ -14,8 +15,8 @@ const ahead = (promise) => { promise.catch(() => {}); return promise; };
 
 export class Reader {
   constructor(me, path) {
-    Object.assign(this, { me, path, chosen: new Set(), active: 0, show: "all", points: [], table: null, looking: 0, stroke: null,
-      held: false, over: null, peeking: 0, opened: new Set() });
+    Object.assign(this, { me, path, chosen: new Set(), active: 0, show: "all", points: [], table: null, latest: null, drawn: "", looking: 0, stroke: null,
+      held: false, over: null, peeking: 0, underway: 0, opened: new Set() });
   }
   // the projection is the first picture, for which no image has to be read; the CT is the last
   async open(name) {
@@ -63,17 +64,24 @@ export class Reader {
     other.follows = this.turning;
     this.turning.beside = other;
     await other.open(`/api/cases/${told.id}`, told.digest);
+    this.course = new Course(this);
+    this.course.follow();
   }
 
-  // whatever the server answers becomes the page; a number is shown only with the mask it belongs to
+  // whatever the server answers becomes the page, unless a later state is known by then: answers overtake one another.
+  // A number is shown only with the mask it belongs to
   async take(table) {
-    const fresh = this.table?.labels !== table.labels;
+    if (table.events < this.latest?.events) return;
+    this.latest = table;
+    if (this.drawn !== table.labels) {
+      const slots = await this.labels(table);
+      if (this.latest !== table) return;
+      this.slots = slots;
+      this.drawn = table.labels;
+      this.views.labels(slots, this.grid, table.rows);
+    }
     this.table = table;
     this.hover(null);
-    if (fresh) {
-      this.slots = await labelsIn(await bytes(`${this.version}/labels/${table.labels}.nii.gz`));
-      this.views.labels(this.slots, this.grid, table.rows);
-    }
     this.chosen = new Set([...this.chosen].filter((n) => this.row(n)));
     if (!this.chosen.has(this.active)) this.active = [...this.chosen].at(-1) || 0;
     this.because(this.row(this.active));
@@ -84,6 +92,12 @@ export class Reader {
     this.views.colour(table.rows, this.chosen);
     this.turning.show(this.version, table);
     if ($("past").open) this.past();
+    this.course?.follow();
+  }
+  // of a state that is not the last any more there is no mask to be had, and none is needed
+  labels(table) {
+    const path = `${this.version}/labels/${table.labels}.nii.gz`;
+    return bytes(path).then(labelsIn).catch((error) => { if (this.latest === table) throw error; });
   }
   numbers() {
     const { table } = this;
@@ -101,6 +115,10 @@ export class Reader {
     const state = table.signed ? "SIGNED" : "draft";
     $("where").textContent = `${this.facts.study?.slice(0, 8) || "case"} · ${this.facts.scanned?.slice(0, 10) || ""} · ${table.version} · ${state} · ${this.facts.threshold}`;
     $("saved").textContent = `mask ${table.head.slice(0, 4)}… saved${table.mine && !table.signed && !this.held ? " · read only" : ""}`;
+    $("suggestion").hidden = !table.suggestion;
+    $("suggestionwhat").textContent = table.suggestion ? `Suggestion ${table.suggestion.words}.` : "";
+    $("reveal").hidden = !(table.may_reveal && this.writable);
+    document.querySelector("#filters [data-show=differs]").hidden = !table.suggestion?.shown;
     $("messages").replaceChildren(...table.messages.map((m) => make("li", m.text)));
     $("papers").hidden = !table.signed;
     $("documents").replaceChildren(...(table.documents || []).map((name) => {
@@ -122,7 +140,7 @@ export class Reader {
   }
   shown() {
     return this.table.rows
-      .filter((r) => this.show === "all" || kind(r) === this.show || (this.show === "in" && r.counted) || (this.show === "out" && !r.counted))
+      .filter((r) => this.show === "all" || kind(r) === this.show || (this.show === "differs" && r.suggested?.differs) || (this.show === "in" && r.counted) || (this.show === "out" && !r.counted))
       .sort((a, b) => ORDER[kind(a)] - ORDER[kind(b)] || b.volume_ml - a.volume_ml);
   }
   list() {
@@ -136,7 +154,7 @@ export class Reader {
     item.className = [kind(row), row.seen || !row.counted ? "" : "unseen", row.region === this.active ? "active" : ""].filter(Boolean).join(" ");
     item.setAttribute("role", "option");
     item.setAttribute("aria-selected", String(this.chosen.has(row.region)));
-    const place = row.site || row.organ || "";
+    const place = [row.site || row.organ || "", row.new && "new", row.suggested?.differs && `≠ ${row.suggested.word}`].filter(Boolean).join(", ");
     // what is seen is what is spoken, with the words that the table's head has for the eye
     const spoken = (text) => make("span", ` ${text} `, { className: "spoken" });
     const cells = [make("span", row.glyph), make("span", row.id), make("span", ml(row.volume_ml), { className: "n" }),
@@ -152,7 +170,8 @@ export class Reader {
     return item;
   }
   because(row) {
-    $("why").textContent = row ? `${row.id} ${row.word}: ${row.why || row.rule || "–"} (${row.actor})` : "";
+    const suggested = row?.suggested ? `; suggested: ${row.suggested.word}` : "";
+    $("why").textContent = row ? `${row.id} ${row.word}: ${row.why || row.rule || "–"} (${row.actor})${suggested}` : "";
   }
   choose(region, more = false, jump = true) {
     const row = this.row(region);
@@ -251,7 +270,7 @@ export class Reader {
     this.held = !(told instanceof Error);
     if (!this.held) say(told.message);
     if (before === this.held) return;
-    if (this.held && told.tip !== this.table.tip) await this.take(await get(this.version));
+    if (this.held && told.tip !== this.latest.tip) await this.take(await get(this.version));
     else this.numbers();
     if (this.held) say();
   }
@@ -259,9 +278,10 @@ export class Reader {
   // changes
   async change(path, body, counts = true) {
     busy(true);
+    this.underway += 1;
     if (counts) this.stale();
     try {
-      const table = await post(path, body, () => this.table.tip);
+      const table = await post(path, body, () => this.latest.tip);
       if (counts) say();
       await this.take(table);
       return table;
@@ -277,7 +297,8 @@ export class Reader {
       }
       return null;
     } finally {
-      busy(false);
+      this.underway -= 1;
+      busy(this.underway > 0);
     }
   }
   act(op, words = {}, reason = "") {

@@ -2,7 +2,7 @@
 import { Niivue, NVImage, SHOW_RENDER, DRAG_MODE, SLICE_TYPE, cmapper } from "/vendor/niivue.js";
 import { ViewerGrid } from "/grid.js";
 import { onOther, onPet, renumbered } from "/marks.js";
-import { COLOUR, kind } from "/status.js";
+import { COLOUR, hue, kind } from "/status.js";
 
 const BASE = {
   isRadiologicalConvention: true, sagittalNoseLeft: true, showAllOrientationMarkers: true, multiplanarPadPixels: 12,
@@ -144,7 +144,7 @@ export class Views {
     const at = new Map(rows.map((r) => [r.slot, r]));
     for (let slot = 1; slot <= FRESH; slot++) {
       const row = at.get(slot);
-      const [r, g, b] = COLOUR[slot === FRESH ? "fresh" : row ? kind(row) : "out"];
+      const [r, g, b] = COLOUR[slot === FRESH ? "fresh" : row ? hue(row) : "out"];
       lut.R.push(r); lut.G.push(g); lut.B.push(b); lut.A.push(this.alpha(slot, row)); lut.I.push(slot); lut.labels.push("");
     }
     const made = cmapper.makeDrawLut(lut);

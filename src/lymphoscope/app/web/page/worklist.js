@@ -41,16 +41,21 @@ function line(row) {
   const status = make("td", WORDS[row.status] || row.status, { className: `status ${row.status}` });
   if (row.why) status.append(make("small", ` ${row.why}`));
   const flags = row.flags.slice(0, 3).join(" ") + (row.flags.length > 3 ? ` +${row.flags.length - 3}` : "");
-  const versions = make("td");
-  versions.append(...row.versions.flatMap((v) => [version(row, v), " "]));
-  made.append(make("td", row.folder), make("td", row.scanned.slice(0, 16).replace("T", " ")), status, versions,
+  const cells = ["R1", "R2", ""].map((place) => {
+    const cell = make("td");
+    const there = row.versions.filter((v) => (place ? v.place === place : !["R1", "R2"].includes(v.place)));
+    cell.append(...(there.length ? there.flatMap((v) => [version(row, v), " "]) : ["–"]));
+    return cell;
+  });
+  made.append(make("td", row.folder), make("td", row.scanned.slice(0, 16).replace("T", " ")), status, ...cells,
     make("td", flags, { className: "flags", title: row.flags.join(" ") }), actions(row));
   return made;
 }
 
-// another's reading has no number here, and none at all before both have signed
+// of one's own draft how many of its lesions were displayed; of another's reading no number, and nothing before it is signed
 function version(row, v) {
-  const said = `${v.name} ${v.mine ? "yours" : "a reader’s"}${v.purpose === "read" ? "" : `, ${v.purpose}`}${v.signed ? ", signed" : ", draft"}`;
+  const state = v.signed ? "signed" : v.progress === null ? "draft" : `${Math.round(100 * v.progress)} % seen`;
+  const said = `${v.name} ${v.mine ? "you: " : ""}${v.purpose === "read" ? "" : `${v.purpose}, `}${state}`;
   return v.open ? make("a", said, { href: `#${row.id}/${v.name}` }) : make("span", said);
 }
 
