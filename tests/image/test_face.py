@@ -57,7 +57,7 @@ def test_a_lesion_in_the_face_stays_with_what_is_near(body: Phantom, face: Face)
     inside = face.work.on(face.region, body.pet.geometry) & (body.pet.array > 0.3)
     lesion = np.zeros(inside.shape, np.int32)
     lesion[tuple(np.argwhere(inside)[len(np.argwhere(inside)) // 2])] = 1
-    spared = find_face(body.pet, body.ct, LesionMask(lesion, body.pet.geometry, "drawn"))
+    spared = find_face(body.pet, body.ct, [LesionMask(lesion, body.pet.geometry, "drawn")])
     assert spared is not None
     gone = np.argwhere(spared.work.on(spared.region, body.pet.geometry))
     away = np.linalg.norm(body.pet.geometry.to_lps(gone) - body.pet.geometry.to_lps(np.argwhere(lesion))[0], axis=1)

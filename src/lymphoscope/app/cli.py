@@ -358,6 +358,7 @@ def deid(
     crosswalk: o.CrosswalkFolder = None,
     secondary: o.Secondary = False,
     words: o.Words = None,
+    deface: o.Deface = False,
     workers: o.Workers = None,
     memory_gb: o.MemoryGb = 6.0,
     scheduler: o.Scheduler = None,

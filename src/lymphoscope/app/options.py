@@ -265,6 +265,10 @@ CrosswalkFolder = Annotated[
     ),
 ]
 Secondary = Annotated[bool, typer.Option("--secondary", help="Take images of type SECONDARY too; they may show text.")]
+Deface = Annotated[
+    bool,
+    typer.Option("--deface", help="Blank the front of the face, found by the brain in the PET; lesions drawn stay."),
+]
 Words = Annotated[
     Path | None,
     typer.Option(

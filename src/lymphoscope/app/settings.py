@@ -314,12 +314,12 @@ def deid_choice(words: Mapping[str, Any]) -> Choice:
     from lymphoscope.io.deid.study import Choice  # noqa: PLC0415 - slow to load, and not every verb needs it
 
     if words["words"] is None:
-        return Choice(words["secondary"])
+        return Choice(words["secondary"], deface=words["deface"])
     try:
         lines = words["words"].read_text("utf-8").split()
     except (OSError, ValueError):
         raise LymphoscopeError("USE-E-VALUE", "the file of words cannot be read", "--words") from None
-    return Choice(words["secondary"], tuple(sorted({line.upper() for line in lines})))
+    return Choice(words["secondary"], tuple(sorted({line.upper() for line in lines})), words["deface"])
 
 
 def threads() -> int:

@@ -217,6 +217,10 @@ _CODES = {
         "images that may show text were left out", "They are missing.", "Take SECONDARY images with --secondary."
     ),
     "DEID-W-UNREADABLE": Code("files that cannot be read were left out", "They are missing."),
+    "DEID-E-FACE": Code("the face cannot be looked for", fix="Give the PET too, or go without --deface."),
+    "DEID-W-UNPLACED": Code(
+        "images in which the place of the face is unknown were left out", "They are missing.", "Go without --deface."
+    ),
     "DEID-W-FACE": Code("the face was not looked for", "It is in the images, if they reach it.", "Crop the images."),
     "DEID-W-TEXT": Code("texts lost words that are on no list", "They say less.", "Add harmless words with --words."),
     "DEID-W-NONUMBER": Code("the headers name no patient", "Studies of one patient become several patients."),

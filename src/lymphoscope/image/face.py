@@ -6,6 +6,7 @@ every slice are taken, not the throat, where lymphoma is.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,13 +47,13 @@ class Face:
         return image.with_array(np.where(self.work.on(self.region, image.geometry), air, image.array))
 
 
-def find_face(pet: Volume, ct: Volume, lesions: LesionMask | None = None) -> Face | None:
+def find_face(pet: Volume, ct: Volume | None, lesions: Iterable[LesionMask] = ()) -> Face | None:
     """Find the front of the face.
 
     Args:
         pet: PET in SUV, (z, y, x).
-        ct: CT in HU on any grid, in the PET's place.
-        lesions: Mask on any grid; its voxels and what is near them stay.
+        ct: CT in HU on any grid, in the PET's place; None where there is none.
+        lesions: Masks on any grid; their voxels and what is near them stay.
 
     Returns:
         None where no brain is in view, by which the face would be found.
@@ -65,10 +66,12 @@ def find_face(pet: Volume, ct: Volume, lesions: LesionMask | None = None) -> Fac
     brain = find_brain(work, frame)
     if brain is None:
         return None
-    body = work.body | ct_body(ct_on(Volume(ct.array, _bare(ct.geometry), ct.unit), work.geometry).array)
+    body = work.body
+    if ct is not None:
+        body = body | ct_body(ct_on(Volume(ct.array, _bare(ct.geometry), ct.unit), work.geometry).array)
     found = _front(body, brain) & ~near(brain, GRID_MM, SPARED_MM)
-    if lesions is not None:
-        found &= ~near(_touched(lesions, work), GRID_MM, SPARED_MM)
+    for mask in lesions:
+        found &= ~near(_touched(mask, work), GRID_MM, SPARED_MM)
     return Face(found, work)
 
 

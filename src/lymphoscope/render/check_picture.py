@@ -8,13 +8,15 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
 from lymphoscope.core.geometry import Geometry
@@ -25,9 +27,11 @@ SUV_WINDOW = 10.0
 HU_WINDOW = (-160.0, 240.0)
 _PLANES = ("axial", "coronal", "sagittal")
 _LEAST_SUV = 1.5
-_RED = np.array([1.0, 0.0, 0.0])
-PANEL, TITLE, DPI = 240, 20, 80
-"""Side of a panel and height of its title, pixels; pixels an inch."""
+_BODY_SUV = 0.2
+_RED, _GREEN = np.array([1.0, 0.0, 0.0]), np.array([0.0, 0.7, 0.2])
+PANEL, TITLE, SQUARE = 240, 20, 30
+"""Side of a panel, height of its title and side of a checkerboard's square, pixels."""
+_LETTERS = 10
 
 
 @dataclass(frozen=True)
@@ -39,15 +43,21 @@ class Row:
         ct: CT in grey.
         pet: PET: in grey, or in colours over the CT.
         label: The mask in red: ``edge``, ``filled`` or nothing.
+        board: PET and CT in squares by turns, with the outline of the PET's body: what does not fit is seen.
     """
 
     title: str
     ct: bool = False
     pet: bool = False
     label: str = ""
+    board: bool = False
 
 
-CHECK = (Row("CT and PET", ct=True, pet=True, label="edge"), Row("PET", pet=True, label="edge"))
+CHECK = (
+    Row("CT and PET", ct=True, pet=True, label="edge"),
+    Row("PET", pet=True, label="edge"),
+    Row("CT and PET in squares", board=True),
+)
 """Rows that show at once whether things belong together."""
 
 CARD = (
@@ -75,24 +85,26 @@ def check_picture(pet: Volume, ct: Volume, inside: NDArray[np.bool_], rows: Sequ
     suv, hu = pet.values(Unit.SUV_BW), ct.values(Unit.HU)
     voxel = _through(inside, suv)
     head_last = bool(pet.geometry.affine[2, 0] > 0)
-    figure = Figure(figsize=(3 * PANEL / DPI, len(rows) * (PANEL + TITLE) / DPI), dpi=DPI)
-    FigureCanvasAgg(figure)
-    whole = np.ones((len(rows) * (PANEL + TITLE), 3 * PANEL, 3))
+    picture = Image.new("RGB", (3 * PANEL, len(rows) * (PANEL + TITLE)), "white")
+    pen = ImageDraw.Draw(picture)
     for column, plane in enumerate(_PLANES):
         upright = column > 0 and head_last
         parts = [_fitted(_cut(i, column, voxel[column]), upright, pet.geometry, column) for i in (suv, hu, inside)]
         for number, row in enumerate(rows):
-            painted = _painted(parts[0], parts[1], parts[2] > 0, row)
+            painted = np.rint(255 * _painted(parts[0], parts[1], parts[2] > 0, row)).astype(np.uint8)
             top = number * (PANEL + TITLE) + TITLE + (PANEL - painted.shape[0]) // 2
-            left = column * PANEL + (PANEL - painted.shape[1]) // 2
-            whole[top : top + painted.shape[0], left : left + painted.shape[1]] = painted
-            middle = 1 - (number * (PANEL + TITLE) + TITLE / 2) / whole.shape[0]
-            words = f"{plane}, {row.title}"
-            figure.text((column + 0.5) / 3, middle, words, ha="center", va="center", fontsize=9)
-    figure.figimage(np.rint(255 * whole).astype(np.uint8), zorder=-1)
+            picture.paste(Image.fromarray(painted), (column * PANEL + (PANEL - painted.shape[1]) // 2, top))
+            at = ((column + 0.5) * PANEL, number * (PANEL + TITLE) + TITLE / 2)
+            pen.text(at, f"{plane}, {row.title}", "black", _font(), anchor="mm")
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    picture.save(buffer, format="png")
     return buffer.getvalue()
+
+
+@cache
+def _font() -> ImageFont.FreeTypeFont:
+    """The letters that matplotlib brings along."""
+    return ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", _LETTERS)
 
 
 def _through(inside: NDArray[np.bool_], suv: NDArray[np.generic]) -> tuple[int, int, int]:
@@ -121,7 +133,14 @@ def _fitted(cut: NDArray[Any], upright: bool, geometry: Geometry, axis: int) -> 
 def _painted(suv: NDArray[Any], hu: NDArray[Any], inside: NDArray[np.bool_], row: Row) -> NDArray[np.float64]:
     """A panel in red, green and blue, 0 to 1."""
     uptake = np.clip(suv / SUV_WINDOW, 0, 1)
-    grey = np.clip((hu - HU_WINDOW[0]) / (HU_WINDOW[1] - HU_WINDOW[0]), 0, 1) if row.ct else 1 - uptake
+    density = np.clip((hu - HU_WINDOW[0]) / (HU_WINDOW[1] - HU_WINDOW[0]), 0, 1)
+    if row.board:
+        across, down = (np.arange(n) // SQUARE for n in suv.shape[::-1])
+        odd = (down[:, None] + across[None, :]) % 2 == 1
+        colours = np.repeat(np.where(odd, np.sqrt(uptake), density)[..., None], 3, axis=2)
+        colours[_edge(suv > _BODY_SUV)] = _GREEN
+        return colours
+    grey = density if row.ct else 1 - uptake
     colours = np.repeat(np.asarray(grey, dtype=np.float64)[..., None], 3, axis=2)
     if row.ct and row.pet:
         hot = suv >= _LEAST_SUV
@@ -129,5 +148,9 @@ def _painted(suv: NDArray[Any], hu: NDArray[Any], inside: NDArray[np.bool_], row
     if row.label == "filled":
         colours[inside] = 0.3 * colours[inside] + 0.7 * _RED
     elif row.label:
-        colours[inside & ~ndimage.binary_erosion(inside)] = _RED
+        colours[_edge(inside)] = _RED
     return colours
+
+
+def _edge(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(mask & ~ndimage.binary_erosion(mask))

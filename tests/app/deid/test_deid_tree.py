@@ -22,6 +22,7 @@ from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.image.phantom import Imaging, Shape, image
+from lymphoscope.io.deid.study import Choice
 from lymphoscope.io.dicom_write import ScanFacts, write_study
 from lymphoscope.io.nifti import write_nifti
 
@@ -98,6 +99,11 @@ def test_a_tree(tree: Path, tmp_path: Path) -> None:
 
 def _must_not(task: DeidTask) -> Ending:
     raise AssertionError("done twice")
+
+
+def test_a_tree_without_heads_is_told_that_no_face_was_looked_for(tree: Path, tmp_path: Path) -> None:
+    outcome = deidentify_tree(Places.of(tree, tmp_path / "out", None), Choice(deface=True), ALONE)
+    assert (outcome.summary["done"], outcome.summary["codes"]["DEID-W-FACE"]) == (4, 4)
 
 
 def test_interrupted_it_goes_on(tree: Path, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def _on_one_grid(pet: Volume, placed: PlacedCT, mask: LesionMask | None, grid: s
 
 def _deface(images: dict[str, Volume], study: Study, mask: LesionMask | None, notes: Notes) -> bool:
     """Blank the front of the face in the images; whether it was found."""
-    face = find_face(study.pet, study.volumes["ct"], mask)
+    face = find_face(study.pet, study.volumes["ct"], [mask] if mask else [])
     if face is None:
         notes.add("DEID-W-FACE", "no brain is in view, by which the face is found: it was not looked for")
         return False

@@ -165,6 +165,7 @@ def _tables(tasks: Iterable[DeidTask], failed: Mapping[str, Ending], crosswalk: 
             patients.append([cell({**one, "source": record["source"]}[name]) for name in _PATIENTS])
             left_out += [[path, code, "", "1"] for path, code in one["left_out"]]
             codes.update(code for _, code in one["left_out"])
+            codes.update(m["code"] for m in one["messages"] if m["code"] == "DEID-W-FACE")
             codes.update({"DEID-W-TEXT": sum(one["cut"].values())} if one["cut"] else {})
             written.update(one["written"])
             names.add(one["pseudonym"])

@@ -60,6 +60,7 @@ def deidentify(task: DeidTask) -> Ending:
 
 
 def _deidentified(task: DeidTask) -> tuple[str, Message | None]:
+    from lymphoscope.app.deid.face import face_of  # noqa: PLC0415 - slow to load, and only where the work is done
     from lymphoscope.app.libraries import prepared  # noqa: PLC0415 - slow to load, and only where the work is done
 
     crosswalk = open_crosswalk(Path(task.crosswalk))
@@ -68,7 +69,11 @@ def _deidentified(task: DeidTask) -> tuple[str, Message | None]:
     try:
         with prepared(threads=1), _studies(task) as studies:
             for files in studies:
-                made.append(deidentify_study(files, Path(task.out), crosswalk.secret, task.choice))
+                face = face_of(files) if task.choice.deface else None
+                cleaned = deidentify_study(files, Path(task.out), crosswalk.secret, task.choice, face)
+                if task.choice.deface and face is None:
+                    cleaned.notes.add("DEID-W-FACE", "no brain is in view, by which the face is found")
+                made.append(cleaned)
     except LymphoscopeError as error:
         if error.exit_status != 3 or error.code in ("IO-E-WRITE", "IO-E-LOCKED"):
             raise

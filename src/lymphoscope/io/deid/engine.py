@@ -17,7 +17,17 @@ from pydicom.tag import BaseTag
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.deid.identifiers import Identifiers
 from lymphoscope.io.deid.secret import Secret
-from lymphoscope.io.deid.table import CODE_VALUES, EMPTIED, KEPT, NAMED, OPTIONS, PRIVATE, TAKEN, TECHNICAL
+from lymphoscope.io.deid.table import (
+    CODE_VALUES,
+    EMPTIED,
+    FACE_OPTION,
+    KEPT,
+    NAMED,
+    OPTIONS,
+    PRIVATE,
+    TAKEN,
+    TECHNICAL,
+)
 from lymphoscope.io.deid.values import OFFSET, TEXT_TYPES, Values, plain
 from lymphoscope.io.tags import items, private_texts, text, texts
 
@@ -180,6 +190,12 @@ def _declare(made: Dataset) -> None:
     made.DeidentificationMethod = "Lymphoscope: PS3.15 E, default deny"
     made.LongitudinalTemporalInformationModified = "MODIFIED"
     made.DeidentificationMethodCodeSequence = DicomSequence(_option(value, meaning) for value, meaning in OPTIONS)
+
+
+def declare_faceless(made: Dataset) -> None:
+    """Say of an image that its face was blanked."""
+    made.RecognizableVisualFeatures = "NO"
+    made.DeidentificationMethodCodeSequence.append(_option(*FACE_OPTION))
 
 
 def _option(value: str, meaning: str) -> Dataset:

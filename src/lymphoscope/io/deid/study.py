@@ -15,7 +15,8 @@ from pydicom.uid import ExplicitVRLittleEndian
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.io.atomic import claim, draft
 from lymphoscope.io.codec import FAULTS, Stored, UndecodableError
-from lymphoscope.io.deid.engine import Cleaner
+from lymphoscope.io.deid.engine import Cleaner, declare_faceless
+from lymphoscope.io.deid.faces import Blank
 from lymphoscope.io.deid.identifiers import Identifiers, patient_key
 from lymphoscope.io.deid.pixels import decoded, is_compressed, native_bytes
 from lymphoscope.io.deid.secret import Secret
@@ -27,6 +28,7 @@ from lymphoscope.io.persons import person
 _PIXEL_DATA = 0x7FE00010
 _SCREENS = ("SCREEN SAVE", "SCREENSHOT", "SCREEN SHOT")
 _CONTOURS = "RTSTRUCT"
+_IMAGES = ("CT", "MR", "PT")
 _OURS = ".dcm"
 
 
@@ -37,10 +39,12 @@ class Choice:
     Attributes:
         secondary: Take images whose type is SECONDARY: resampled ones are, and so are pictures with text.
         words: Words that texts may keep beside the list.
+        deface: Blank the front of the face.
     """
 
     secondary: bool = False
     words: tuple[str, ...] = ()
+    deface: bool = False
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,7 +74,9 @@ class Cleaned:
     notes: Notes = field(default_factory=Notes)
 
 
-def deidentify_study(files: Sequence[Path], out: Path, secret: Secret, choice: Choice | None = None) -> Cleaned:
+def deidentify_study(
+    files: Sequence[Path], out: Path, secret: Secret, choice: Choice | None = None, face: Blank | None = None
+) -> Cleaned:
     """Write a study without its patient.
 
     Every file is read, its data set built anew from what may stay, its pixels decoded, and the result written as
@@ -82,6 +88,7 @@ def deidentify_study(files: Sequence[Path], out: Path, secret: Secret, choice: C
         out: Folder of the whole data set; the study's folder in it appears whole or not at all.
         secret: The key.
         choice: What the user decides.
+        face: Where a face is, which is blanked; an image in which its place cannot be told is left out.
 
     Raises:
         LymphoscopeError: ``IO-E-MIXEDPATIENT``, ``DEID-E-NOTHING`` or ``DEID-E-LEAK``; ``IO-E-WRITE``.
@@ -91,7 +98,7 @@ def deidentify_study(files: Sequence[Path], out: Path, secret: Secret, choice: C
         left_out: list[tuple[str, str]] = []
         headers = list(_headers(files, left_out))
         _require_one_patient(headers)
-        reasons = [(header, _reason(header, choice)) for header in headers]
+        reasons = [(header, _reason(header, choice) or _unplaced(header, face)) for header in headers]
         left_out += [(str(header.path), code) for header, code in reasons if code]
         taken = [header for header, code in reasons if not code]
         if not taken:
@@ -101,7 +108,7 @@ def deidentify_study(files: Sequence[Path], out: Path, secret: Secret, choice: C
         cleaned.left_out.extend(left_out)
         folder = out / cleaned.pseudonym / cleaned.study
         with claim(folder, True, lambda entry: entry.is_dir()) as held, draft(held, durable=False) as new:
-            _write_all(taken, new, cleaner, secret, cleaned)
+            _write_all(taken, new, _Hand(cleaner, secret, face), cleaned)
             if not cleaned.written:
                 raise LymphoscopeError("DEID-E-NOTHING", "no file of the study can be read whole")
     _tell(cleaned, cleaner)
@@ -142,6 +149,27 @@ def _reason(header: Header, choice: Choice) -> str:
     return "DEID-W-BURNEDIN" if shown or doubtful or colours else ""
 
 
+def _unplaced(header: Header, face: Blank | None) -> str:
+    """Code of an image in which it cannot be told where the face is; empty for others."""
+    image = TAKEN[header.text("SOPClassUID")] in _IMAGES
+    return "DEID-W-UNPLACED" if face is not None and image and face.place(header) is None else ""
+
+
+@dataclass(frozen=True)
+class _Hand:
+    """What is needed to write a file anew.
+
+    Attributes:
+        cleaner: For the header.
+        secret: For the names of files.
+        face: Where a face is, or None.
+    """
+
+    cleaner: Cleaner
+    secret: Secret
+    face: Blank | None
+
+
 def _begin(
     headers: Sequence[Header], taken: Sequence[Header], secret: Secret, choice: Choice
 ) -> tuple[Cleaner, Cleaned]:
@@ -161,22 +189,22 @@ def _begin(
     )
 
 
-def _write_all(taken: Sequence[Header], new: Path, cleaner: Cleaner, secret: Secret, cleaned: Cleaned) -> None:
+def _write_all(taken: Sequence[Header], new: Path, hand: _Hand, cleaned: Cleaned) -> None:
     packed = [h for h in taken if _modality(h) != _CONTOURS and is_compressed(h)]
     pixels, waiting = decoded(packed), {id(h) for h in packed}
     for header in taken:
         given = next(pixels) if id(header) in waiting else None
         try:
-            content = _file(header, given, cleaner)
+            content = _file(header, given, hand)
         except UndecodableError as fault:
             code = FAULTS[str(fault)][0]
             cleaned.left_out.append((str(header.path), code))
             cleaned.notes.add(code, f"{FAULTS[str(fault)][1]}; the file was left out", header.place)
             continue
-        series = f"{_modality(header).lower()}-{secret.name('series', header.text('SeriesInstanceUID'))}"
+        series = f"{_modality(header).lower()}-{hand.secret.name('series', header.text('SeriesInstanceUID'))}"
         folder = new / series
         folder.mkdir(exist_ok=True)
-        _put(folder, secret.name("instance", header.text("SOPInstanceUID")), content)
+        _put(folder, hand.secret.name("instance", header.text("SOPInstanceUID")), content)
         cleaned.written[_modality(header)] += 1
 
 
@@ -184,7 +212,7 @@ def _modality(header: Header) -> str:
     return TAKEN[header.text("SOPClassUID")]
 
 
-def _file(header: Header, given: Stored | UndecodableError | None, cleaner: Cleaner) -> bytes:
+def _file(header: Header, given: Stored | UndecodableError | None, hand: _Hand) -> bytes:
     """The bytes of one new file.
 
     Raises:
@@ -195,9 +223,12 @@ def _file(header: Header, given: Stored | UndecodableError | None, cleaner: Clea
         raise given
     try:
         source: Dataset = dcmread(header.path, force=True)
-        made = cleaner.clean(source)
+        made = hand.cleaner.clean(source)
         if _modality(header) != _CONTOURS:
             content, vr = native_bytes(source, given)
+            if hand.face is not None and _modality(header) in _IMAGES:
+                content = hand.face.blanked(header, content)
+                declare_faceless(made)
             made.add_new(_PIXEL_DATA, vr, content)
         return _written(made)
     except (LymphoscopeError, UndecodableError):
@@ -230,6 +261,7 @@ def _tell(cleaned: Cleaned, cleaner: Cleaner) -> None:
         "DEID-W-OBJECT": "reports, documents or pictures",
         "DEID-W-BURNEDIN": "images that may show text",
         "DEID-W-UNREADABLE": "files that cannot be read",
+        "DEID-W-UNPLACED": "images in which the place of the face is unknown",
     }
     counts = Counter(code for _, code in cleaned.left_out)
     for code, what in words.items():

@@ -167,3 +167,6 @@ OPTIONS = (
     ("113111", "Retain Safe Private Option"),
 )
 """What is declared to have been done, codes of DICOM."""
+
+FACE_OPTION = ("113102", "Clean Recognizable Visual Features Option")
+"""The same of images whose face was blanked."""
