@@ -14,7 +14,9 @@ import torch
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
+from lymphoscope.evaluate.boxes import box_iou
 from lymphoscope.image.lesion_phantom import LABELS, lesion_phantom
+from lymphoscope.io.dataset.cases import UNMARKED
 from lymphoscope.learn.augment.compose import Augmentation
 from lymphoscope.learn.batch import Batch
 from lymphoscope.learn.build import network_of, supervision
@@ -22,6 +24,7 @@ from lymphoscope.learn.checkpoint import load_weights, save_weights
 from lymphoscope.learn.feed import Feed
 from lymphoscope.learn.lesion_free import outside
 from lymphoscope.learn.losses.candidates import truth_of
+from lymphoscope.learn.losses.detection import true_boxes
 from lymphoscope.learn.losses.loss import total
 from lymphoscope.learn.parts import made
 from lymphoscope.learn.planned import net_facts
@@ -102,6 +105,7 @@ VARIANTS = (
     "m4-seg-first",
     "m2-zhou",
     "m2-zhou-twice",
+    "lean-detector",
     "lean-pair",
     "lean-partial",
     "lean-reducer",
@@ -121,6 +125,8 @@ SLOW = (
     "f1-conv3d",
     "g2a-anomaly",
     "mf09-adversarial",
+    "pd02-multistage",
+    "pd03-nndetection",
     "s1-mumford-shah",
     "u3-concord",
     "u3-discount",
@@ -309,7 +315,22 @@ def _likeness(net: torch.nn.Module, batch: Batch) -> float:
     return float(2 * both.sum() / ((made_[known] > half).sum() + (true > half).sum()))
 
 
-TOLD = {"risk": _risk, "scores": _judged}
+def _boxed(net: torch.nn.Module, batch: Batch) -> float:
+    """Share of the lesions that are hit by one of as many of the surest boxes, those left out that leave the case."""
+    assert batch.labels is not None
+    hit = lesions = 0
+    with torch.no_grad():
+        found = net.predict(batch.images)  # type: ignore[operator]
+    for rows, labels, truth_ in zip(found.numpy(), batch.labels[:, 0].numpy(), true_boxes(batch), strict=True):
+        middle = ((rows[:, :3] + rows[:, 3:6]) / 2).astype(int).clip(0, np.array(labels.shape) - 1)
+        known = rows[labels[tuple(middle.T)] != UNMARKED]
+        best = known[np.argsort(-known[:, 6])[: len(truth_)], :6].reshape(-1, 2, 3)
+        hit += int((box_iou(truth_.numpy().reshape(-1, 2, 3), best).max(axis=1, initial=0) > 0.3).sum())
+        lesions += len(truth_)
+    return hit / lesions
+
+
+TOLD = {"boxes": _boxed, "risk": _risk, "scores": _judged}
 """How well a network has learnt, where it does not draw."""
 
 

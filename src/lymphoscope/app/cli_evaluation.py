@@ -20,6 +20,7 @@ def evaluate(
     force: o.Force = False,
     probabilities: e.Probabilities = None,
     pet: e.EvaluatedPet = None,
+    boxes: e.ScoredTables = None,
     label: e.Label = None,
     lesion: o.Lesion = "component",
     connectivity: o.Connectivity = 18,
@@ -43,7 +44,7 @@ def evaluate(
         from lymphoscope.app.evaluation import terminal, words
         from lymphoscope.app.evaluation.pairing import Folders
 
-        folders = Folders(predictions, references, probabilities, pet)
+        folders = Folders(predictions, references, probabilities, pet, boxes)
         with show.progress(manner) as progress:
             made = cases.evaluate(folders, out, words.request_of(context.params), progress)
         terminal.evaluation(made.record, out, manner)

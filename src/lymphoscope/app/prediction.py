@@ -16,6 +16,7 @@ from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import Study
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
+from lymphoscope.io.boxes import ScoredBoxes, write_boxes
 from lymphoscope.io.dataset.cases import DataSet, Entry
 from lymphoscope.io.dataset.opening import open_dataset
 from lymphoscope.io.nifti import write_nifti
@@ -64,10 +65,12 @@ class Drawn:
     Attributes:
         images: By name; ``labels`` among them where lesions were drawn.
         risks: What was foretold of the patient, by name.
+        boxes: What was found, box by box; None of what does not speak of boxes.
     """
 
     images: Mapping[str, Volume]
     risks: Mapping[str, float] = field(default_factory=dict)
+    boxes: ScoredBoxes | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: 
     Args:
         source: Folder that `train` made, name of a stored model, or id of a recipe in which nothing is trained.
         data_path: The data set.
-        out: Folder of label maps ``CASE.nii.gz``; further maps lie in folders beside them, risks in ``risk.csv``.
+        out: Folder of label maps ``CASE.nii.gz``; further maps lie in folders beside them, boxes as ``boxes/CASE.csv``,
+            risks in ``risk.csv``.
         wanted: What is written.
         progress: Hears of every case.
 
@@ -121,6 +125,8 @@ def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: 
         for name, image in made.images.items():
             if name != "labels":
                 _write(out / name / mask.name, image)
+        if made.boxes is not None:
+            write_boxes(out / "boxes" / f"{entry.id}.csv", made.boxes)
         if drawer.foretells:
             told[entry.id] = Told(entry.id, entry.patient, None, None, None, dict(made.risks))
             write_told(table, list(told.values()))
@@ -188,7 +194,7 @@ def by_run(run: Run, wanted: Wanted) -> Drawer:
     def draw(volumes: Mapping[str, Volume]) -> Drawn:
         found = model.predict(volumes)
         maps = _maps(found, wanted) if draws else {}
-        return Drawn({**maps, **(found.maps if wanted.further else {})}, found.risks)
+        return Drawn({**maps, **(found.maps if wanted.further else {})}, found.risks, found.boxes)
 
     about = {
         "recipe": model.plan.recipe.id,

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from lymphoscope import __version__
+from lymphoscope.app.stages import errors
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.progress import Progress
 from lymphoscope.core.units import Unit
@@ -177,6 +178,7 @@ def _card(plan: Plan, data: DataSet, run: Run) -> dict[str, Any]:
             "dice_mean": round(float(np.mean(scores)), 4) if scores else None,
             "dice_median": round(float(np.median(scores)), 4) if scores else None,
         },
+        "errors_of_stages": errors(plan, data, run),
         "made_with": {"lymphoscope": __version__, "torch": version("torch"), "python": platform.python_version()},
     }
 

@@ -59,6 +59,7 @@ _CODES = {
     "IO-E-MASK": Code(
         "the mask file cannot be read", fix="Give a DICOM segmentation, an RT structure set or a NIfTI label map."
     ),
+    "IO-E-BOXES": Code("the table of boxes cannot be read", fix="Give tables as `lymphoscope predict` writes them."),
     "IO-E-WRITE": Code("the result could not be written", fix="Check space and permissions of the output folder."),
     "IO-E-LOCKED": Code("another run is writing this case", fix="Wait for it, or give another output folder."),
     "IO-W-NAC": Code("a series without attenuation correction was left out"),

@@ -60,3 +60,21 @@ def centre_in_box(ones: Boxes, others: Boxes) -> NDArray[np.bool_]:
     """Whether the centre of each box (n) lies in each other box (m), as (n, m)."""
     centre = ones.mean(axis=1)[:, None]
     return np.asarray(((others[None, :, 0] <= centre) & (centre <= others[None, :, 1])).all(axis=-1))
+
+
+def voxels_in(edges: Boxes, labels: Labels) -> NDArray[np.int64]:
+    """Voxels of each lesion 1…n whose middle lies in each box.
+
+    Args:
+        edges: (m, 2, 3) along (z, y, x); voxel i reaches from i to i + 1.
+        labels: (z, y, x).
+
+    Returns:
+        (m, n).
+    """
+    lesions = int(labels.max(initial=0))
+    found = np.zeros((len(edges), lesions), np.int64)
+    for row, (low, high) in zip(found, np.clip(np.ceil(edges - 0.5), 0, labels.shape).astype(int), strict=True):
+        inside = labels[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        row[:] = np.bincount(inside.ravel(), minlength=lesions + 1)[1:]
+    return found

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lymphoscope.core.geometry import Geometry, require_same
 from lymphoscope.core.volume import LesionMask, Volume
-from lymphoscope.evaluate.boxes import Boxes, box_giou, box_iou, centre_in_box, lesion_boxes
+from lymphoscope.evaluate.boxes import Boxes, box_giou, box_iou, centre_in_box, lesion_boxes, voxels_in
 from lymphoscope.evaluate.calibration import Reliability
 from lymphoscope.evaluate.catalogue import levelled
 from lymphoscope.evaluate.detection import Candidates
@@ -31,6 +31,7 @@ from lymphoscope.evaluate.size import BY_SHORT_AXIS, BY_VOLUME, Strata, short_ax
 from lymphoscope.evaluate.surface import TOLERANCE_MM, surface_distances
 from lymphoscope.image.components import by_volume, component_boxes, components
 from lymphoscope.image.crop import Box, bounding_box
+from lymphoscope.io.boxes import ScoredBoxes
 from lymphoscope.io.warn import BODY_SUV
 
 COMPONENT, SEGMENT = "component", "segment"
@@ -71,6 +72,7 @@ class Pair:
         reference: Label map on the same grid.
         probability: Probability map of the prediction, or None.
         pet: PET in SUV, or None.
+        boxes: Scored boxes that stand for the predicted lesions where detection is judged by scores, or None.
     """
 
     case: str
@@ -78,6 +80,7 @@ class Pair:
     reference: LesionMask
     probability: Volume | None = None
     pet: Volume | None = None
+    boxes: ScoredBoxes | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +96,8 @@ class CaseResult:
         lesions: One row a lesion of either side.
         detections: Lesions found and true by criterion: ``c1``, ``c2_10``, ``c2_25``, ``c2_50``, ``c3``.
         candidates: Predicted lesions with scores by the rule of a hit: ``iou_10``, ``iou_25``, ``iou_50``,
-            ``any_overlap``, ``centre_in_box``; empty without probability map.
+            ``any_overlap``, ``centre_in_box``; empty without probability map and boxes. Of boxes the IoU is that with
+            the box round a lesion, and one overlaps a lesion of which it holds the middle of a voxel.
         reliability: Of voxels; None without probability map.
     """
 
@@ -152,6 +156,7 @@ class _Scene:
     probability: NDArray[Any] | None
     suv: NDArray[Any] | None
     strata: Strata
+    given: ScoredBoxes | None
 
     @classmethod
     def of(cls, pair: Pair, settings: EvaluationSettings) -> _Scene:
@@ -170,6 +175,7 @@ class _Scene:
             None if pair.probability is None else pair.probability.array[box],
             None if pair.pet is None else pair.pet.array[box],
             settings.strata,
+            pair.boxes,
         )  # fmt: skip
 
     @cached_property
@@ -191,12 +197,25 @@ class _Scene:
 
     @cached_property
     def candidates(self) -> dict[str, Candidates]:
+        if self.given is not None:
+            return self._of_boxes(self.given)
         if self.probability is None:
             return {}
         scores, iou = _highest(self.probability, self.prediction), self.overlaps.iou
         hits = {levelled("iou", level): iou >= level for level in IOU_LEVELS}
         hits |= {"any_overlap": self.overlaps.shared > 0, "centre_in_box": centre_in_box(*self.boxes)}
         return {rule: Candidates(scores, iou, hit) for rule, hit in hits.items()}
+
+    def _of_boxes(self, given: ScoredBoxes) -> dict[str, Candidates]:
+        edges = given.edges(self.geometry) - [s.start for s in self.box]
+        boxes = np.asarray(edges * np.asarray(self.geometry.spacing))
+        iou = box_iou(boxes, self.boxes[1])
+        hits = {levelled("iou", level): iou >= level for level in IOU_LEVELS}
+        hits |= {
+            "any_overlap": voxels_in(edges, self.reference) > 0,
+            "centre_in_box": centre_in_box(boxes, self.boxes[1]),
+        }
+        return {rule: Candidates(given.scores, iou, hit) for rule, hit in hits.items()}
 
     @cached_property
     def boxes(self) -> tuple[Boxes, Boxes]:

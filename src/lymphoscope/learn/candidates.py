@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.io.dataset.cases import UNMARKED
-from lymphoscope.learn.infer import Predict, flips
+from lymphoscope.learn.infer import Predict, Together, Voxelwise, flips
 from lymphoscope.learn.prepare import Prepared, regions
 from lymphoscope.learn.sampling import Cut, box
 from lymphoscope.learn.view import View
@@ -28,11 +28,18 @@ class Candidates:
         size: Side of a box in voxels, one number or (z, y, x).
         at: Probability from which a voxel of the map belongs to a candidate.
         positive: Share of examples that are lesions.
+        margin: Voxels shown round the box of a candidate, the rest being blank; None for all that the box holds.
     """
 
-    def __init__(self, size: int | Sequence[int] = 32, at: float = 0.3, positive: float = 0.25) -> None:
+    def __init__(
+        self,
+        size: int | Sequence[int] = 32,
+        at: float = 0.3,
+        positive: float = 0.25,
+        margin: int | None = None,
+    ) -> None:
         sides = (size,) * 3 if isinstance(size, int) else tuple(size)
-        self.view = View(sides, candidates=at)
+        self.view = View(sides, candidates=at, margin=margin)
         self._at, self._positive = at, positive
         self._known: dict[str, tuple[list[Voxels], list[Voxels]]] = {}
 
@@ -65,7 +72,7 @@ class Candidates:
         return self._known[case.id]
 
 
-class EachCandidate:
+class EachCandidate(Voxelwise):
     """A score for every candidate, written into its voxels; everything else is background.
 
     Args:
@@ -97,16 +104,32 @@ class EachCandidate:
         """
         assert view.candidates is not None
         found = candidates(images[-1], view.candidates)
-        out = np.stack([np.ones(images.shape[1:], np.float32), np.zeros(images.shape[1:], np.float32)])
+        # without a candidate there is nothing but background, of however many classes
+        told = [np.array([1.0, 0.0], np.float32)]
         for number, voxels in enumerate(found):
             progress("judging candidates", number, len(found))
             part, _ = around(images, voxels, view, context)
             seen = [
                 predict(np.ascontiguousarray(np.flip(part, axes) if axes else part)[None])[0] for axes in self._flips
             ]
-            out[(slice(None), *voxels.T)] = np.asarray(np.mean(seen, axis=0, dtype=np.float32))[:, None]
+            told.append(np.asarray(np.mean(seen, axis=0, dtype=np.float32)))
         progress("judging candidates", len(found), len(found))
+        out = np.zeros((len(told[-1]), *images.shape[1:]), np.float32)
+        out[0] = 1.0
+        for voxels, one in zip(found, told[1:], strict=True):
+            out[(slice(None), *voxels.T)] = one[:, None]
         return out
+
+    def together(self, found: Sequence[NDArray[np.float32]], images: NDArray[np.float32], view: View) -> Together:
+        """The mean of all, and of each candidate the box with its score, whether it is accepted or not."""
+        assert view.candidates is not None
+        mean = super().together(found, images, view).maps
+        assert mean is not None
+        rows = [
+            [1.0 - mean[(0, *voxels[0])], *voxels.min(axis=0), *(voxels.max(axis=0) + 1)]
+            for voxels in candidates(images[-1], view.candidates)
+        ]
+        return Together(mean, np.array(rows, np.float64).reshape(-1, 7))
 
 
 def candidates(chance: NDArray[np.float32], at: float) -> list[Voxels]:
@@ -117,7 +140,7 @@ def candidates(chance: NDArray[np.float32], at: float) -> list[Voxels]:
 def around(
     images: NDArray[np.float32], voxels: Voxels, view: View, context: int
 ) -> tuple[NDArray[np.float32], list[tuple[int, int]]]:
-    """The box round a candidate with the candidate as last channel, and where it lies."""
+    """The box round a candidate with the candidate as last channel, and where it lies; blank beyond the margin."""
     shape = images.shape[1:]
     middle = voxels.mean(axis=0) if len(voxels) else np.asarray(shape) / 2
     starts = [round(float(c)) - side // 2 - context for c, side in zip(middle, view.size, strict=True)]
@@ -126,4 +149,11 @@ def around(
     inside = voxels - starts
     inside = inside[((inside >= 0) & (inside < itself.shape)).all(axis=1)]
     itself[tuple(inside.T)] = 1.0
-    return np.concatenate([box(images, where, 0.0), itself[None]]), where
+    seen = box(images, where, 0.0)
+    if view.margin is not None and len(voxels):
+        near = np.zeros(itself.shape, bool)
+        low = np.maximum(voxels.min(axis=0) - view.margin - starts, 0)
+        high = np.maximum(voxels.max(axis=0) + 1 + view.margin - starts, 0)
+        near[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = True
+        seen *= near
+    return np.concatenate([seen, itself[None]]), where

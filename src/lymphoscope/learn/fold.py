@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lymphoscope.core.progress import Progress
 from lymphoscope.core.volume import Volume
+from lymphoscope.io.boxes import write_boxes
 from lymphoscope.io.dataset.cases import DataSet, Entry
 from lymphoscope.io.nifti import read_nifti, write_nifti
 from lymphoscope.learn.account import curves, figures
@@ -166,6 +167,8 @@ def _predict_validation(
             predicted = refined(predicted, plan.recipe.post, volumes)
         wanted = [(out, predicted.map), *([(mask, predicted.labels)] if last else [])]
         wanted += [(run.maps(f"{part.stage.id}-{name}") / out.name, image) for name, image in predicted.maps.items()]
+        if predicted.boxes is not None:
+            write_boxes(run.boxes(part.stage.id) / f"{case}.csv", predicted.boxes)
         for path, image in wanted:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_nifti(path, image)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import combinations, product
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,92 @@ _SIGMA = 1 / 8
 """Width of the Gaussian of a window, as a share of its side: nnU-Net's."""
 
 
-class Sliding:
+@dataclass(frozen=True, eq=False)
+class Together:
+    """What all networks of a stage say of an image.
+
+    Attributes:
+        maps: Probabilities and what else is told of every voxel, (channels, z, y, x); None where only boxes are.
+        boxes: (n, 7): score, then lower and upper corner along (z, y, x), voxels, voxel i from i to i + 1; None where
+            there are none.
+    """
+
+    maps: NDArray[np.float32] | None
+    boxes: NDArray[np.float64] | None = None
+
+
+class Inference(Protocol):
+    """How a network is asked about a whole image, and how the answers of several are put together."""
+
+    def __call__(
+        self,
+        predict: Predict,
+        images: NDArray[np.float32],
+        view: View,
+        context: int = 0,
+        progress: Progress = silent,
+    ) -> NDArray[np.float32]:
+        """What one network says."""
+
+    def together(self, found: Sequence[NDArray[np.float32]], images: NDArray[np.float32], view: View) -> Together:
+        """What several say of the same image."""
+
+
+class Voxelwise:
+    """Networks that speak of voxels: together they say the mean."""
+
+    def together(self, found: Sequence[NDArray[np.float32]], images: NDArray[np.float32], view: View) -> Together:
+        """The mean of all."""
+        return Together(found[0] if len(found) == 1 else np.asarray(np.mean(found, axis=0, dtype=np.float32)))
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """An image laid out in windows; along an axis where it is shorter than one it lies in the middle.
+
+    Attributes:
+        padded: The image with what was put round it, context included.
+        before: Voxels put before it along each axis, context not counted.
+        inner: Its size with them.
+        side: Of a window.
+        context: Voxels more on each side of it.
+        starts: First voxel of each window.
+    """
+
+    padded: NDArray[np.float32]
+    before: tuple[int, ...]
+    inner: tuple[int, ...]
+    side: tuple[int, ...]
+    context: int
+    starts: list[tuple[int, ...]]
+
+    @classmethod
+    def over(cls, images: NDArray[np.float32], side: tuple[int, ...], overlap: float, context: int) -> Windows:
+        """Lay out.
+
+        Args:
+            images: (channels, *space).
+            side: Of a window.
+            overlap: Of neighbours, share of their side.
+            context: Voxels that the network needs round a window.
+        """
+        space = images.shape[1:]
+        margin = [max(0, wanted - have) for wanted, have in zip(side, space, strict=True)]
+        pads = [(gap // 2 + context, gap - gap // 2 + context) for gap in margin]
+        inner = tuple(have + gap for have, gap in zip(space, margin, strict=True))
+        starts = list(product(*(steps(n, m, overlap) for n, m in zip(inner, side, strict=True))))
+        return cls(np.pad(images, [(0, 0), *pads]), tuple(gap // 2 for gap in margin), inner, side, context, starts)
+
+    def parts(self, progress: Progress) -> Iterator[tuple[tuple[int, ...], NDArray[np.float32]]]:
+        """First voxel and image of each window."""
+        for number, start in enumerate(self.starts):
+            progress("predicting", number, len(self.starts))
+            ends = (a + m + 2 * self.context for a, m in zip(start, self.side, strict=True))
+            yield start, self.padded[(slice(None), *map(slice, start, ends))]
+        progress("predicting", len(self.starts), len(self.starts))
+
+
+class Sliding(Voxelwise):
     """Windows over a volume, blended where they overlap.
 
     Args:
@@ -57,29 +144,20 @@ class Sliding:
         Returns:
             Probabilities (classes, z, y, x), float32.
         """
-        space = images.shape[1:]
-        side = view.size
-        margin = [max(0, wanted - have) for wanted, have in zip(side, space, strict=True)]
-        pads = [(gap // 2 + context, gap - gap // 2 + context) for gap in margin]
-        padded = np.pad(images, [(0, 0), *pads])
-        inner = tuple(have + gap for have, gap in zip(space, margin, strict=True))
-        weight = window(side, self._blend)
-        starts = list(product(*(steps(n, m, self._overlap) for n, m in zip(inner, side, strict=True))))
+        windows = Windows.over(images, view.size, self._overlap, context)
+        weight = window(view.size, self._blend)
         total: NDArray[np.float32] | None = None
-        weights = np.zeros(inner, np.float32)
-        for number, start in enumerate(starts):
-            progress("predicting", number, len(starts))
-            part = padded[(slice(None), *(slice(a, a + m + 2 * context) for a, m in zip(start, side, strict=True)))]
+        weights = np.zeros(windows.inner, np.float32)
+        for start, part in windows.parts(progress):
             found = self._mirrored(predict, part)
-            where = tuple(slice(a, a + m) for a, m in zip(start, side, strict=True))
+            where = tuple(slice(a, a + m) for a, m in zip(start, view.size, strict=True))
             if total is None:
-                total = np.zeros((len(found), *inner), np.float32)
+                total = np.zeros((len(found), *windows.inner), np.float32)
             total[(slice(None), *where)] += found * weight
             weights[where] += weight
-        progress("predicting", len(starts), len(starts))
         assert total is not None
         total /= weights
-        kept = tuple(slice(gap // 2, gap // 2 + n) for gap, n in zip(margin, space, strict=True))
+        kept = tuple(slice(gap, gap + n) for gap, n in zip(windows.before, images.shape[1:], strict=True))
         return np.asarray(total[(slice(None), *kept)])
 
     def _mirrored(self, predict: Predict, part: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -92,7 +170,7 @@ class Sliding:
         return np.asarray(found[0] if len(found) == 1 else np.mean(found, axis=0, dtype=np.float32))
 
 
-class Slicewise:
+class Slicewise(Voxelwise):
     """Every slice of a volume by itself, in windows where it is larger than what the network sees.
 
     Args:

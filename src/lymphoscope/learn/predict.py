@@ -13,9 +13,11 @@ from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
+from lymphoscope.image.box_mask import painted
 from lymphoscope.image.resample import resample
+from lymphoscope.io.boxes import ScoredBoxes
 from lymphoscope.io.dataset.cases import UNITS
-from lymphoscope.learn.infer import Predict
+from lymphoscope.learn.infer import Inference, Predict
 from lymphoscope.learn.parts import made
 from lymphoscope.learn.prepare import inputs
 from lymphoscope.recipes.shelf import RULES
@@ -37,6 +39,7 @@ class Predicted:
         geometry: The grid of the first input.
         further: What the networks tell beside them, by name, (z, y, x), float32.
         risks: What they foretell of the patient, by name, 0 … 1.
+        boxes: What they found, box by box; None where they do not speak of boxes.
         image: What they made instead of drawing; None where they draw.
     """
 
@@ -44,6 +47,7 @@ class Predicted:
     geometry: Geometry
     further: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     risks: Mapping[str, float] = field(default_factory=dict)
+    boxes: ScoredBoxes | None = None
     image: Volume | None = None
 
     @property
@@ -104,10 +108,16 @@ def predict_stage(
     """
     images, grid = inputs(stage, volumes)
     learn = stage.trained
-    infer, view = made("infer", learn.infer), made("sampler", learn.sampler).view
-    found = [infer(member.predict, images, view, member.context, progress) for member in members]
-    mean = found[0] if len(found) == 1 else np.asarray(np.mean(found, axis=0, dtype=np.float32))
-    tells = members[0].tells
+    infer: Inference = made("infer", learn.infer)
+    view, wanted = made("sampler", learn.sampler).view, volumes[stage.reads[0]].geometry
+    together = infer.together(
+        [infer(member.predict, images, view, member.context, progress) for member in members], images, view
+    )
+    boxes = None if together.boxes is None else ScoredBoxes.on(grid, together.boxes[:, 1:], together.boxes[:, 0])
+    if together.maps is None:
+        assert boxes is not None
+        return Predicted(painted(boxes.edges(wanted), boxes.scores, wanted), wanted, boxes=boxes)
+    mean, tells = together.maps, members[0].tells
     classes = len(mean) - len(tells)
     told = zip(tells, mean[classes:], strict=True)
     further = {name: part for name, part in told if not name.startswith(RISK)}
@@ -115,8 +125,7 @@ def predict_stage(
     if IMAGE in further:
         values = made("scale", learn.scale).back(learn.images[0], further.pop(IMAGE))
         image = Volume(values, grid, unit_of(stage))
-    predicted = Predicted(mean[:classes], grid, further, risks_of(mean, tells), image)
-    return on_grid(predicted, volumes[stage.reads[0]].geometry)
+    return on_grid(Predicted(mean[:classes], grid, further, risks_of(mean, tells), boxes, image), wanted)
 
 
 def unit_of(stage: Stage) -> Unit:
@@ -198,4 +207,5 @@ def on_grid(predicted: Predicted, wanted: Geometry) -> Predicted:
     background = np.ones(wanted.shape, np.float32) - sum(lesion)
     further = {name: brought(part) for name, part in predicted.further.items()}
     image = None if predicted.image is None else resample(predicted.image, wanted)
-    return Predicted(np.stack([background, *lesion]), wanted, further, predicted.risks, image)
+    probabilities = np.stack([background, *lesion])
+    return replace(predicted, probabilities=probabilities, geometry=wanted, further=further, image=image)

@@ -58,6 +58,10 @@ class Run:
         """Probability maps of a stage, each made by the fold that did not see the case."""
         return self.path / "out_of_fold" / stage
 
+    def boxes(self, stage: str) -> Path:
+        """Boxes that a stage found, a table a case, each made by the fold that did not see the case."""
+        return self.path / "out_of_fold" / f"{stage}-boxes"
+
     def prepared(self, stage: str) -> Path:
         """Cases made ready; can be removed when training is over."""
         return self.path / "prepared" / stage

@@ -15,12 +15,14 @@ class View:
         thick: Neighbouring slices seen as channels; 1 for none.
         candidates: Probability from which the last image makes candidates, each of which is seen by itself, with one
             channel more that shows where it is; None where whole images are seen.
+        margin: Voxels that are seen round a candidate, the rest being blank; None for all that fit.
     """
 
     size: tuple[int, ...]
     axes: tuple[int, ...] = (0, 1, 2)
     thick: int = 1
     candidates: float | None = None
+    margin: int | None = None
 
     def channels(self, images: int) -> int:
         """Channels that a network sees of so many images."""

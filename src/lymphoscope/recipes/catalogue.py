@@ -10,6 +10,7 @@ from lymphoscope.recipes.adversarial import ADVERSARIAL
 from lymphoscope.recipes.baselines import BASELINES
 from lymphoscope.recipes.candidates import CANDIDATES
 from lymphoscope.recipes.classical import METHODS
+from lymphoscope.recipes.detectors import DETECTORS
 from lymphoscope.recipes.endpoint import foretold
 from lymphoscope.recipes.ensembles import ENSEMBLES
 from lymphoscope.recipes.evidential import EVIDENTIAL
@@ -60,6 +61,7 @@ FAMILIES = (
     Family("evidential", "Networks that say how much they know, and sources combined by Dempster's rule", EVIDENTIAL),
     Family("ensembles", "Several networks, whose maps are joined", ENSEMBLES),
     Family("candidates", "Networks that look for candidates, and networks that judge each", CANDIDATES),
+    Family("detectors", "Networks that find boxes with scores, from which masks are made", DETECTORS),
     Family("adversarial", "Networks that are to deceive a critic, which learns beside them", ADVERSARIAL),
     Family("few labels", "Networks that learn from cases without masks too, or from masks of a part", FEW_LABELS),
     Family("joint", "Networks that foretell an outcome, most of them drawing the lesions too", JOINT),

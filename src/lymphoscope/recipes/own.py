@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lymphoscope.recipes.candidates import JUDGE
+from lymphoscope.recipes.detectors import BOX_MASK
 from lymphoscope.recipes.few_labels import CONSISTENT, CONSISTENT_HEADS
 from lymphoscope.recipes.shelf import Recipes
 from lymphoscope.recipes.spec import PET, PET_CT, Learn, Recipe, Stage, use
@@ -114,5 +115,32 @@ OWN = Recipes(
         paper="after Manjunatha et al. 2023 (nodes on CT)",
         status="after",
         differs=f"{OURS} The second network of ch3-reducer.",
+    ),
+    Recipe(
+        "lean-detector",
+        "Boxes by a narrow RetinaNet on voxels of 6 mm",
+        (
+            Stage(
+                "lesions",
+                PET_CT,
+                makes="boxes",
+                learn=replace(
+                    LEAN,
+                    net=use("unet", widths=(16, 32, 64, 128), act="leaky_relu"),
+                    heads=(use("retina", levels=(1, 2, 3), width=32), use("segment")),
+                    loss=use("sum", terms=(use("boxes", objects="focal", boxes="both"), use("dice"), use("ce"))),
+                    grid=use("spacing", mm=(6.0, 6.0, 6.0)),
+                    sampler=use("patches", size=48, positive=0.5),
+                    infer=use("box_windows"),
+                    plan=use("fit_anchors", sizes=2),
+                ),
+            ),
+        ),
+        post=(BOX_MASK,),
+        paper="after Baumgartner et al., MICCAI 2021:530",
+        status="after",
+        differs="Made for training on a processor: pd03-nndetection on voxels of 6 mm, boxes at strides 2, 4 and 8, "
+        "narrow, taught by focal loss, and by smooth L1 beside GIoU. SUV as asinh(SUV / 3). The network that predicts "
+        "is a running mean of the weights.",
     ),
 )

@@ -111,6 +111,13 @@ RULES.put(
         "window": "side of the neighbourhood, voxels",
     },
 )
+RULES.put(
+    "hot_in_box",
+    "lymphoscope.image.box_mask:hot_in_box",
+    role="refine",
+    needs=(),
+    params={"share": "of the highest SUV in a box; what is colder is background"},
+)
 
 
 class Recipes(Mapping[str, Recipe]):

@@ -57,6 +57,15 @@ EvaluatedPet = Annotated[
         rich_help_panel=_PAIRS,
     ),
 ]
+ScoredTables = Annotated[
+    Path | None,
+    typer.Option(
+        "--boxes",
+        metavar="FOLDER",
+        help="Scored boxes CASE.csv as `predict` writes them: FROC and AP of boxes instead of masks.",
+        rich_help_panel=_PAIRS,
+    ),
+]
 Label = Annotated[
     int | None,
     typer.Option(

@@ -15,11 +15,12 @@ from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.evaluate.case import Pair
+from lymphoscope.io.boxes import read_boxes
 from lymphoscope.io.files import is_nifti
 from lymphoscope.io.masks import read_mask
 from lymphoscope.io.nifti import read_nifti
 
-MASK, PROBABILITY, PET = "mask", "probability", "pet"
+MASK, PROBABILITY, PET, BOXES = "mask", "probability", "pet", "boxes"
 _IN_CASE_FOLDER: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         MASK: ("lesions", "SEG", "seg", "mask", "PET_mask"),
@@ -42,6 +43,7 @@ class CaseFiles:
     reference: Path
     probability: Path | None = None
     pet: Path | None = None
+    boxes: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,14 @@ class Folders:
         references: The same.
         probabilities: Probability maps, or None.
         pet: PET images in SUV, or None.
+        boxes: Tables of scored boxes ``CASE.csv``, or None.
     """
 
     predictions: Path
     references: Path
     probabilities: Path | None = None
     pet: Path | None = None
+    boxes: Path | None = None
 
 
 def cases_in(folder: Path, kind: str = MASK) -> dict[str, Path]:
@@ -86,6 +90,17 @@ def cases_in(folder: Path, kind: str = MASK) -> dict[str, Path]:
     return found
 
 
+def tables_in(folder: Path) -> dict[str, Path]:
+    """Tables ``CASE.csv`` of a folder by the name of their case.
+
+    Raises:
+        LymphoscopeError: ``IO-E-PATH`` without such a folder.
+    """
+    if not folder.is_dir():
+        raise LymphoscopeError("IO-E-PATH", "there is no such folder", f"the folder of {_plural(BOXES)}")
+    return {path.stem: path for path in sorted(folder.glob("*.csv"))}
+
+
 def case_name(path: Path) -> str:
     """A file's name without its ending."""
     return next((path.name[: -len(end)] for end in _ENDINGS if path.name.lower().endswith(end)), path.stem)
@@ -97,7 +112,7 @@ def _own_file(folder: Path, kind: str) -> Path | None:
 
 
 def _plural(kind: str) -> str:
-    return {MASK: "masks", PROBABILITY: "probability maps", PET: "PET images"}[kind]
+    return {MASK: "masks", PROBABILITY: "probability maps", PET: "PET images", BOXES: "boxes"}[kind]
 
 
 def pair_up(folders: Folders) -> tuple[CaseFiles, ...]:
@@ -111,6 +126,7 @@ def pair_up(folders: Folders) -> tuple[CaseFiles, ...]:
         "prediction": cases_in(folders.predictions),
         "probability map": cases_in(folders.probabilities, PROBABILITY) if folders.probabilities else None,
         "PET": cases_in(folders.pet, PET) if folders.pet else None,
+        "table of boxes": tables_in(folders.boxes) if folders.boxes else None,
     }
     if not references:
         raise LymphoscopeError("EVAL-E-PAIR", "there is no label map", "the folder of references")
@@ -120,9 +136,9 @@ def pair_up(folders: Folders) -> tuple[CaseFiles, ...]:
     strangers = sorted(set(others["prediction"] or {}) - set(references))
     if strangers:
         raise LymphoscopeError("EVAL-E-PAIR", f"{_named(strangers)} without a reference", "the folder of predictions")
-    prediction, probability, pet = (found or {} for found in others.values())
+    prediction, probability, pet, boxes = (found or {} for found in others.values())
     return tuple(
-        CaseFiles(case, prediction[case], reference, probability.get(case), pet.get(case))
+        CaseFiles(case, prediction[case], reference, probability.get(case), pet.get(case), boxes.get(case))
         for case, reference in references.items()
     )
 
@@ -142,7 +158,8 @@ def read_pair(files: CaseFiles) -> Pair:
     """Read the images of a case.
 
     Raises:
-        LymphoscopeError: ``GEO-E-MASKLABELS``, ``EVAL-E-PROBABILITY`` and those of `read_nifti`, naming the case.
+        LymphoscopeError: ``GEO-E-MASKLABELS``, ``EVAL-E-PROBABILITY``, ``IO-E-BOXES`` and those of `read_nifti`,
+            naming the case.
     """
     with naming(f"the prediction of {files.case}"):
         prediction = read_mask(files.prediction)
@@ -155,7 +172,8 @@ def read_pair(files: CaseFiles) -> Pair:
     if files.pet is not None:
         with naming(f"the PET of {files.case}"):
             pet = read_nifti(files.pet, Unit.SUV_BW)
-    return Pair(files.case, prediction, reference, probability, pet)
+    boxes = None if files.boxes is None else read_boxes(files.boxes)
+    return Pair(files.case, prediction, reference, probability, pet, boxes)
 
 
 def _read_probability(path: Path) -> Volume:

@@ -13,7 +13,7 @@ from lymphoscope.nets.network import Outputs
 
 
 class CandidateCrossEntropy(Loss):
-    """−mean log p of whether a candidate is a lesion: whether any voxel of it is one.
+    """−mean log p of the class of a candidate: that of most of its lesion voxels, background where it has none.
 
     A candidate is the last channel of an example. One of which no voxel is known is left out.
 
@@ -26,15 +26,17 @@ class CandidateCrossEntropy(Loss):
 
     def forward(self, outputs: Outputs, batch: Batch) -> Tensor:
         """The mean over candidates and levels of the head ``classify``."""
-        known, lesion = truth_of(batch)
-        costs = [functional.cross_entropy(one.float(), lesion.long(), reduction="none") for one in outputs["scores"]]
+        known, lesion = truth_of(batch, outputs["scores"][0].shape[1])
+        costs = [functional.cross_entropy(one.float(), lesion, reduction="none") for one in outputs["scores"]]
         return torch.where(known, torch.stack(costs).mean(dim=0), 0.0).sum() / known.sum().clamp(min=1)
 
 
-def truth_of(batch: Batch) -> tuple[Tensor, Tensor]:
-    """Of each candidate whether it is known what it is, and whether it is a lesion: (batch,) bool each."""
+def truth_of(batch: Batch, classes: int = 2) -> tuple[Tensor, Tensor]:
+    """Of each candidate whether it is known what it is, (batch,) bool, and its class, (batch,) int64."""
     if batch.labels is None:
         raise LymphoscopeError("USE-E-VALUE", "candidates are compared with labels, and the batch has none")
     itself = batch.images[:, -1:] > 0.5
     known = (itself & (batch.labels != IGNORE)).flatten(1).any(dim=1)
-    return known, (itself & (batch.labels > 0)).flatten(1).any(dim=1)
+    voxels = [(itself & (batch.labels == number)).flatten(1).sum(dim=1) for number in range(1, classes)]
+    count, most = torch.stack(voxels).max(dim=0)
+    return known, torch.where(count > 0, most + 1, 0)

@@ -22,6 +22,15 @@ HEADS.put(
 HEADS.put("image", "lymphoscope.nets.image:image", params={})
 HEADS.put("weighted_mean", "lymphoscope.nets.flat:weighted_mean", params={})
 HEADS.put(
+    "retina",
+    "lymphoscope.nets.retina:retina",
+    params={
+        "levels": "levels of the backbone that find boxes, finest 0",
+        "width": "channels that each is brought to, a multiple of 8",
+        "anchors": "sides of the anchors of each level, voxels along (z, y, x); those of a plan, or one cube",
+    },
+)
+HEADS.put(
     "fcn",
     "lymphoscope.nets.fcn:fcn",
     params={},

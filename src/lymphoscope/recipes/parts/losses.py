@@ -165,9 +165,24 @@ LOSSES.put(
     "candidate_ce",
     "lymphoscope.learn.losses.candidates:CandidateCrossEntropy",
     of=_OUTPUTS,
-    formula="−mean log p of whether any voxel of a candidate is a lesion",
+    formula="−mean log p of the class of most lesion voxels of a candidate, background where it has none",
     source="",
     params={},
+)
+LOSSES.put(
+    "boxes",
+    "lymphoscope.learn.losses.detection:BoxLoss",
+    of=_OUTPUTS,
+    formula="cross-entropy of anchors (some, or focal of all) + mean 1 − GIoU, or smooth L1, of those of lesions",
+    source="Baumgartner et al., MICCAI 2021; Lin et al., ICCV 2017; anchors by Zhang et al., CVPR 2020",
+    params={
+        "objects": "sampled (some anchors, the negatives from the surest) or focal (α ¼, γ 2, of all)",
+        "boxes": "giou, l1 or both",
+        "candidates": "nearest anchors of each level and shape among which a lesion's are chosen",
+        "sampled": "anchors of an example that count",
+        "positive": "share of them that are lesions",
+        "pool": "negatives are drawn from so many times their number of the surest",
+    },
 )
 LOSSES.put(
     "l1",

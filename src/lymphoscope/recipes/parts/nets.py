@@ -68,6 +68,12 @@ NETS.put(
     inner={"net": "net"},
 )
 NETS.put(
+    "three_planes",
+    "lymphoscope.nets.three_planes:three_planes",
+    params={"net": "the network of two dimensions that sees each plane through the middle"},
+    inner={"net": "net"},
+)
+NETS.put(
     "multi_scale",
     "lymphoscope.nets.multi_scale:multi_scale",
     params={

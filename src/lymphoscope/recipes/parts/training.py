@@ -64,6 +64,7 @@ SAMPLERS.put(
         "size": "side of the box round a candidate, voxels, one number or (z, y, x)",
         "at": "probability in the last input from which a voxel belongs to a candidate",
         "positive": "share of examples that are lesions, found or true; the others are what was found elsewhere",
+        "margin": "voxels shown round the box of a candidate, the rest being blank; all that fit when left out",
     },
 )
 
@@ -157,6 +158,19 @@ INFERENCES.put(
     params={"mirror": "axes to mirror, as in zyx; empty for none"},
 )
 
+INFERENCES.put(
+    "box_windows",
+    "lymphoscope.learn.detecting:BoxWindows",
+    params={
+        "overlap": "of neighbouring windows, share of their side",
+        "mirror": "axes to mirror, as in zyx; empty for none",
+        "least": "score below which a box is dropped",
+        "most": "boxes kept of a window",
+        "within": "IoU from which boxes of one network are of one lesion",
+        "across": "the same for boxes of several networks",
+    },
+)
+
 PLANS.put("fit_data", "lymphoscope.recipes.planning:fit_data", params={})
 PLANS.put("nnunet", "lymphoscope.recipes.nnunet_plan:nnunet", params={"memory_gb": "device memory planned for"})
 PLANS.put(
@@ -168,5 +182,10 @@ PLANS.put(
     "whole_image",
     "lymphoscope.recipes.whole_image:whole_image",
     params={"voxel": "least voxel along (z, y, x), mm, where no box is given; the median of the data when left out"},
+)
+PLANS.put(
+    "fit_anchors",
+    "lymphoscope.recipes.anchors:fit_anchors",
+    params={"sizes": "sizes of anchors at each level"},
 )
 PLANS.put("as_given", "lymphoscope.recipes.planning:as_given", params={})
