@@ -66,7 +66,8 @@ def test_members_speak_one_after_the_other_over_all_mirrorings() -> None:
         return patch + np.arange(4, dtype=np.float32)
 
     both = voting([leaning, lambda p: 3 * p], (2,))(image)
-    assert both.shape == (1, 2, 4, 4, 4)
+    assert both.shape == (1, 3, 4, 4, 4)
+    assert np.allclose(both[:, 2:], (leaning(image) + 3 * image) / 2), "all without mirroring come last"
     assert np.allclose(both[0, 0], image[0, 0] + 1.5, atol=1e-5), "a slope along the mirrored axis cancels"
     assert np.allclose(both[0, 1], 3 * image[0, 0], atol=1e-5)
     assert np.allclose(voting([leaning], (0, 1))(image)[0, 0], image[0, 0] + np.arange(4), atol=1e-5)

@@ -14,11 +14,15 @@ def spec(kind: str, **more: Any) -> dict[str, Any]:
 
     Args:
         kind: ``plain``: isotropic; ``residual``: thick slices, turned axes, three classes, masked normalisation;
-            ``regions``: overlapping outputs, old plans.
+            ``regions``: overlapping outputs, old plans; ``planes``: slice by slice; ``cascade``: reads the labels of
+            another, which is ``before``.
         more: Words that differ.
     """
     made: dict[str, Any] = {"folds": 1, "seed": 5, "steps": 0, "mirror": [0, 1, 2], "configuration": "3d_fullres"}
-    made |= {"plain": _plain, "residual": _residual, "regions": _regions}[kind]()
+    made |= {
+        "plain": _plain, "residual": _residual, "regions": _regions, "planes": _planes, "cascade": _cascade,
+        "before": _before,
+    }[kind]()  # fmt: skip
     return made | more
 
 
@@ -96,6 +100,31 @@ def _residual() -> dict[str, Any]:
     labels = {"background": 0, "organ": 1, "lesion": 2, "ignore": 3}
     dataset = {"channel_names": {"0": "CT", "1": "PET"}, "labels": labels, "numTraining": 1, "file_ending": ".nii.gz"}
     return {"plans": _base(configuration, [1, 0, 2]), "dataset": dataset}
+
+
+def _planes() -> dict[str, Any]:
+    words = {"conv_op": "torch.nn.modules.conv.Conv2d", "norm_op": "torch.nn.modules.instancenorm.InstanceNorm2d"}
+    architecture = _architecture(
+        "PlainConvUNet", n_stages=3, features_per_stage=[4, 6, 8], kernel_sizes=[[3, 3]] * 3,
+        strides=[[1, 1], [2, 2], [2, 2]], n_conv_per_stage=[2, 2, 2], n_conv_per_stage_decoder=[2, 2], **words,
+    )  # fmt: skip
+    flat = {"spacing": [3.1, 3.3], "patch_size": [24, 16], "architecture": architecture}
+    made = _plain()
+    return {**made, "plans": _base(flat, [0, 1, 2]), "mirror": [0, 1]}
+
+
+def _cascade() -> dict[str, Any]:
+    """Three classes, of which two come from the network before; coarse, so that labels are resampled."""
+    made = _before()
+    made["plans"]["configurations"]["3d_cascade"] = {"inherits_from": "3d_fullres", "previous_stage": "3d_lowres"}
+    return {**made, "configuration": "3d_cascade"}
+
+
+def _before() -> dict[str, Any]:
+    made = _plain()
+    made["dataset"]["labels"] = {"background": 0, "organ": 1, "lesion": 2}
+    made["plans"]["configurations"]["3d_lowres"]["spacing"] = [6.0, 6.0, 6.0]
+    return {**made, "configuration": "3d_lowres"}
 
 
 def _regions() -> dict[str, Any]:

@@ -3,6 +3,8 @@
     python nnunet_peer.py make SPEC.json MODEL      a model folder as nnU-Net's trainer leaves it
     python nnunet_peer.py predict MODEL CASE.npz OUT.npz [--mirror] [--step 0.5] [--float32]
 
+A case is images, their spacing, and for a cascade the labels of the network before.
+
 nnU-Net adds windows up in half precision, which moves probabilities by up to 0.1; with --float32 it does so in single.
 """
 
@@ -55,7 +57,10 @@ def make(spec: dict[str, Any], folder: Path) -> None:
     heads = manager.get_label_manager(spec["dataset"]).num_segmentation_heads
     for fold in range(spec["folds"]):
         torch.manual_seed(spec["seed"] + fold)
-        network = network_of(configuration, len(spec["dataset"]["channel_names"]), heads)
+        channels = len(spec["dataset"]["channel_names"])
+        if configuration.previous_stage_name is not None:
+            channels += len(manager.get_label_manager(spec["dataset"]).foreground_labels)
+        network = network_of(configuration, channels, heads)
         if spec["steps"]:
             train(network, configuration.patch_size, heads, spec["steps"])
         network = network.half().float()  # so that the weights can be kept in half the space
@@ -92,8 +97,8 @@ def train(network: Any, patch: list[int], heads: int, steps: int) -> None:
     grid = torch.stack(torch.meshgrid(*[torch.arange(n).float() for n in patch], indexing="ij"))
     channels = next(iter(network.parameters())).shape[1]
     for _ in range(steps):
-        centre, radius = torch.rand(3) * torch.tensor(patch), 2 + 4 * torch.rand(1)
-        inside = ((grid - centre[:, None, None, None]) ** 2).sum(0) < radius**2
+        centre, radius = torch.rand(len(patch)) * torch.tensor(patch), 2 + 4 * torch.rand(1)
+        inside = ((grid - centre.reshape(-1, *[1] * len(patch))) ** 2).sum(0) < radius**2
         labels = inside.long() * int(torch.randint(1, heads, ()))
         image = torch.randn(1, channels, *patch) + 2.0 * labels
         loss = torch.nn.functional.cross_entropy(network(image), labels[None], weight=torch.ones(heads))
@@ -106,6 +111,7 @@ def predict(words: argparse.Namespace) -> None:
     """nnU-Net's own prediction of one case, with what it saw on the way."""
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor  # noqa: PLC0415
     from nnunetv2.preprocessing.preprocessors.default_preprocessor import DefaultPreprocessor  # noqa: PLC0415
+    from nnunetv2.utilities.label_handling.label_handling import convert_labelmap_to_one_hot  # noqa: PLC0415
 
     if words.float32:
         torch.half = torch.float32  # type: ignore[misc]
@@ -115,15 +121,18 @@ def predict(words: argparse.Namespace) -> None:
     predictor.initialize_from_trained_model_folder(str(words.model), None, "checkpoint_final.pth")
     with np.load(words.case) as case:
         images, spacing = case["images"].astype(np.float32), [float(v) for v in case["spacing"]]
-    data, _ = DefaultPreprocessor(verbose=False).run_case_npy(
-        images, None, {"spacing": spacing}, predictor.plans_manager, predictor.configuration_manager,
+        before = case["before"][None].astype(np.float32) if "before" in case else None
+    data, masks = DefaultPreprocessor(verbose=False).run_case_npy(
+        images, before, {"spacing": spacing}, predictor.plans_manager, predictor.configuration_manager,
         predictor.dataset_json,
     )  # fmt: skip
+    if before is not None:
+        data = np.vstack((data, convert_labelmap_to_one_hot(masks[0], predictor.label_manager.foreground_labels, "f4")))
     seconds = float("inf")
     for _ in range(words.times):
         begun = time.process_time()
         labels, probabilities = predictor.predict_single_npy_array(
-            images, {"spacing": spacing}, save_or_return_probabilities=True
+            images, {"spacing": spacing}, before, save_or_return_probabilities=True
         )
         seconds = min(seconds, time.process_time() - begun)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

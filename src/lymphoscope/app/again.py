@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 
 from lymphoscope.core.errors import LymphoscopeError, Message, Notes
 from lymphoscope.core.geometry import Geometry
-from lymphoscope.core.measure import Decision, Report, Segmentation
+from lymphoscope.core.measure import Decision, Doubt, Likeness, Report, Segmentation
 from lymphoscope.core.study import Patient, Study, SuvAudit
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, LesionMask, Volume
@@ -92,6 +92,7 @@ def facts(report: Report) -> dict[str, Any]:
         "organs": list(segmentation.organs),
         "organs_source": segmentation.organs_source,
         "decisions": [{name: getattr(d, name) for name in _DECISION} for d in segmentation.decisions],
+        "doubt": None if segmentation.doubt is None else asdict(segmentation.doubt),
         "messages": [
             {"code": m.code, "what": m.what, "where": m.where, "fix": m.fix, "tags": list(m.tags)} for m in noted
         ],
@@ -218,8 +219,16 @@ def _kept(case: Told, image: NiftiImage, drawn_on: NiftiImage, removed: NiftiIma
         stages={row["stage"]: row["tmtv_ml"] for row in drawn["stages"]},
         organs=_organs(*_labels(organs, grid), grid, again["organs"]),
         organs_source=again["organs_source"],
+        doubt=_doubt(again.get("doubt")),
     )
     return Kept(case.folder, study, segmentation, record)
+
+
+def _doubt(said: Mapping[str, Any] | None) -> Doubt | None:
+    """What a network said of itself; nothing in folders of before it was kept."""
+    if said is None:
+        return None
+    return Doubt(said["volumes_ml"], tuple(Likeness(**row) for row in said["likeness"]), said["gives_up"])
 
 
 def decisions_of(mask: LesionMask, pet: Volume, said: Sequence[Mapping[str, Any]]) -> tuple[Decision, ...]:

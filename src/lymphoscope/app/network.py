@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphoscope.app.doubt import SPREAD, beside_practice, beside_training, spread_ml, unlike
 from lymphoscope.app.fitness import check_organs, require_fit
 from lymphoscope.app.models.store import Store
+from lymphoscope.app.references import References
 from lymphoscope.app.segment import PRESELECTION_SUV, ct_on_pet, known_organs, stages
 from lymphoscope.app.settings import NetworkChoice
 from lymphoscope.core.errors import Notes
-from lymphoscope.core.measure import Decision, Segmentation
+from lymphoscope.core.measure import Decision, Doubt, Likeness, Segmentation
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.study import Study
 from lymphoscope.core.units import Unit
@@ -25,6 +28,9 @@ from lymphoscope.image.anatomy import find_anatomy
 from lymphoscope.image.components import by_volume, components
 from lymphoscope.image.physiology import Judged, judge
 from lymphoscope.image.resample import ct_on
+
+if TYPE_CHECKING:
+    from lymphoscope.learn.foreign.predictor import ForeignPrediction
 
 NETWORK = "network"
 """Method and actor of lesions that a network drew."""
@@ -35,9 +41,6 @@ AGREED = 0.5
 """Share of a lesion that lies in uptake which the rules removed, from which a reader is asked."""
 SEEN = 0.1
 """Share of a region that the network must have drawn for it to count as seen."""
-SPREAD = (0.3, 0.7)
-"""Probabilities between which the volume is told."""
-_COARSER = 2.0
 
 
 @dataclass(frozen=True)
@@ -62,14 +65,16 @@ class _Said:
     Attributes:
         labels: Its lesions, numbered by volume, (z, y, x).
         probability: Of a lesion, (z, y, x).
-        volumes_ml: TMTV by each of its networks alone.
-        trained_mm: Median voxel of its training data, (z, y, x); empty where it is not told.
+        volumes_ml: TMTV by each of its networks alone and the like, mL, by how.
+        likeness: The study beside its training.
+        gives_up: What of its own way was not computed, in words.
     """
 
     labels: NDArray[np.int32]
     probability: NDArray[np.float32]
-    volumes_ml: tuple[float, ...]
-    trained_mm: tuple[float, ...]
+    volumes_ml: Mapping[str, float]
+    likeness: tuple[Likeness, ...] = ()
+    gives_up: str = ""
 
 
 def segment_network(
@@ -104,7 +109,9 @@ def segment_network(
     candidates, decisions = _weighed(said, judged, pet)
     counted = [d.region for d in decisions if d.counted]
     lesions = LesionMask(by_volume(np.where(np.isin(candidates, counted), candidates, 0)), pet.geometry, NETWORK)
-    _tell(choice, said, pet, notes)
+    liver = References.of(pet, anatomy.regions, anatomy.source, lesions).levels.get("liver")
+    doubt = _doubt(said, study, None if liver is None else liver.mean)
+    _tell(choice, doubt, lesions, notes)
     return Segmentation(
         lesions=lesions,
         candidates=LesionMask(candidates, pet.geometry, "candidates"),
@@ -118,32 +125,42 @@ def segment_network(
         organs=anatomy.regions,
         organs_source=anatomy.source,
         messages=tuple(notes),
+        doubt=doubt,
     )
 
 
 def _ask(study: Study, choice: NetworkChoice, rules: Rules, progress: Progress) -> _Said:
     """What the models say together: a lesion is what any of them draws."""
-    from lymphoscope.learn.foreign.plans import read_json  # noqa: PLC0415 - slow to load, and only for networks
+    from lymphoscope.learn.foreign.domain import domain_of  # noqa: PLC0415 - slow to load, and only for networks
+    from lymphoscope.learn.foreign.plans import read_json  # noqa: PLC0415
     from lymphoscope.learn.foreign.predictor import predict  # noqa: PLC0415
     from lymphoscope.learn.foreign.stored import budget_named, open_stored  # noqa: PLC0415
 
     budget = budget_named(choice.budget)
-    folders = [Store(choice.store).folder(name) for name in choice.names]
     volumes = {"pet:suv": study.pet}
     if study.ct is not None:
         volumes["ct:hu"] = ct_on(study.ct, study.pet.geometry)
     drawn = np.zeros(study.pet.array.shape, bool)
     probability = np.zeros(drawn.shape, np.float32)
-    volumes_ml: list[float] = []
-    for folder in folders:
+    volumes_ml: dict[str, float] = {}
+    likeness: list[Likeness] = []
+    for name, folder in [(name, Store(choice.store).folder(name)) for name in choice.names]:
         model = open_stored(folder, budget)
         found = predict(model, volumes, budget.effort, progress)
         drawn |= found.labels.array > 0
         np.maximum(probability, found.lesion.array, out=probability)
-        volumes_ml += found.volumes_ml
-    trained = read_json(folders[0] / "plans.json").get("original_median_spacing_after_transp", ())
-    turned = tuple(float(mm) for _, mm in sorted(zip(model.plan.transpose, trained, strict=False)))
-    return _Said(components(drawn, rules.connectivity), probability, tuple(volumes_ml), turned)
+        volumes_ml |= _ways(name, found, len(choice.names) > 1)
+        domain = domain_of(read_json(folder / "plans.json"), model.plan.transpose, model.roles)
+        likeness += beside_training(name, domain, volumes, found.classes.array > 0)
+    return _Said(components(drawn, rules.connectivity), probability, volumes_ml, tuple(likeness), budget.gives_up)
+
+
+def _ways(name: str, found: ForeignPrediction, several: bool) -> dict[str, float]:
+    """TMTV by a model's networks each alone, and by all without mirroring, where that says something."""
+    told = {f"{name}, network {n} alone": ml for n, ml in enumerate(found.volumes_ml, start=1)}
+    if len(told) == 1:
+        told = {f"{name} alone": ml for ml in told.values()} if several else {}
+    return told if found.unmirrored_ml is None else told | {f"{name} without mirroring": found.unmirrored_ml}
 
 
 def _weighed(said: _Said, judged: Judged, pet: Volume) -> tuple[NDArray[np.int32], tuple[Decision, ...]]:
@@ -208,33 +225,21 @@ def _others(said: _Said, judged: Judged, lesions: LesionMask, connectivity: int)
     return found
 
 
-def interval_ml(probability: NDArray[np.float32], volumes_ml: Sequence[float], voxel_ml: float) -> tuple[float, float]:
-    """The least and the most TMTV over probabilities and over the networks of a model, each alone.
-
-    Args:
-        probability: Of a lesion, (z, y, x).
-        volumes_ml: By each network alone.
-        voxel_ml: Volume of a voxel.
-    """
-    high, low = (float(np.count_nonzero(probability >= limit)) * voxel_ml for limit in SPREAD)
-    several = volumes_ml if len(volumes_ml) > 1 else ()
-    return min((low, *several)), max((high, *several))
+def _doubt(said: _Said, study: Study, liver_suv: float | None) -> Doubt:
+    spread = spread_ml(said.probability, study.pet.geometry.voxel_ml)
+    return Doubt({**spread, **said.volumes_ml}, (*said.likeness, *beside_practice(study, liver_suv)), said.gives_up)
 
 
-def _tell(choice: NetworkChoice, said: _Said, pet: Volume, notes: Notes) -> None:
-    low, high = interval_ml(said.probability, said.volumes_ml, pet.geometry.voxel_ml)
-    number = len(said.volumes_ml)
-    over = f"probabilities {SPREAD[0]} to {SPREAD[1]}" + (f" and its {number} networks alone" if number > 1 else "")
+def _tell(choice: NetworkChoice, doubt: Doubt, lesions: LesionMask, notes: Notes) -> None:
+    volumes = (lesions.volume_ml, *doubt.volumes_ml.values())
+    over = f"probabilities {SPREAD[0]} to {SPREAD[1]}"
+    further = len(doubt.volumes_ml) - len(SPREAD)
+    over += f" and {further} further ways" if further else ""
     who = f"the model {choice.name}" if len(choice.names) == 1 else f"the models {' and '.join(choice.names)}"
-    what = f"{who} drew the lesions; TMTV is {low:.0f}–{high:.0f} mL over {over}"
+    what = f"{who} drew the lesions; TMTV is {min(volumes):.0f}–{max(volumes):.0f} mL over {over}"
     notes.add("SEG-W-NETWORK", what)
-    if said.trained_mm:
-        ratio = max(have / want for have, want in zip(pet.geometry.spacing, said.trained_mm, strict=False))
-        if ratio > _COARSER:
-            mm = " × ".join(f"{value:.1f}" for value in said.trained_mm)
-            notes.add(
-                "SEG-W-DOMAIN", f"the model was trained on voxels of {mm} mm; this PET is {ratio:.1f} times coarser"
-            )
+    if strange := unlike(doubt.likeness):
+        notes.add("SEG-W-DOMAIN", strange)
 
 
 def card_sha256(choice: NetworkChoice) -> str:

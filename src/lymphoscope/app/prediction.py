@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from lymphoscope.core.study import Study
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.io.boxes import ScoredBoxes, write_boxes
-from lymphoscope.io.dataset.cases import DataSet, Entry
+from lymphoscope.io.dataset.cases import DataSet, Entry, Sample
 from lymphoscope.io.dataset.opening import open_dataset
 from lymphoscope.io.nifti import write_nifti
 from lymphoscope.learn.foretelling import Told, read_told, write_told
@@ -111,17 +113,21 @@ def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: 
     Raises:
         LymphoscopeError: Those of opening the run and of reading the data.
     """
-    data = open_dataset(data_path)
     drawer = drawer_of(source, wanted)
+    data = open_dataset(data_path).looking_back(drawer.reads)
     cases, table = _cases(data, wanted.part), out / "risk.csv"
     told = {row.case: row for row in read_told(table)} if drawer.foretells and table.exists() else {}
-    for number, entry in enumerate(cases):
+
+    def there(entry: Entry) -> bool:
+        drawn = (out / f"{entry.id}.nii.gz").exists() or not drawer.draws
+        return drawn and (entry.id in told or not drawer.foretells) and not wanted.force
+
+    missing = [entry for entry in cases if not there(entry)]
+    done = len(cases) - len(missing)
+    for number, (entry, volumes) in enumerate(_read_ahead(data, missing, drawer.reads), start=done):
         progress("predicting", number, len(cases))
         mask = out / f"{entry.id}.nii.gz"
-        there = (mask.exists() or not drawer.draws) and (entry.id in told or not drawer.foretells)
-        if there and not wanted.force:
-            continue
-        made = drawer.draw(data.read(entry, drawer.reads).volumes)
+        made = drawer.draw(volumes)
         for name, image in made.images.items():
             if name != "labels":
                 _write(out / name / mask.name, image)
@@ -134,6 +140,18 @@ def predict(source: Path, data_path: Path, out: Path, wanted: Wanted, progress: 
             _write(mask, made.images["labels"])
     progress("predicting", len(cases), len(cases))
     return {**drawer.about, "cases": len(cases)}
+
+
+def _read_ahead(
+    data: DataSet, entries: Sequence[Entry], reads: Sequence[str]
+) -> Iterator[tuple[Entry, Mapping[str, Volume]]]:
+    """Images of each case; the next is read and unpacked while one is drawn, so that two are held at most."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting: Future[Sample] | None = None
+        for entry, following in zip_longest(entries, entries[1:]):
+            case = (waiting or pool.submit(data.read, entry, reads)).result()
+            waiting = None if following is None else pool.submit(data.read, following, reads)
+            yield entry, case.volumes
 
 
 def drawer_of(source: Path, wanted: Wanted) -> Drawer:

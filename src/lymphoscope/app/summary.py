@@ -90,7 +90,9 @@ def _key_numbers(record: Mapping[str, Any]) -> Table:
         if row["key"] == "tmtv_ml":
             doubt = f"doubtful out/in {row['range_shown']}" if row["range"] else None
             rule = f"{row['threshold']}, conn. {row['connectivity']}, ≥ {row['min_volume_ml']:g} mL"
-            remarks = [doubt, rule, "AI only – not read" if row["status"] == "ai-only" else None]
+            told = record.get("doubt")
+            interval = f"network's interval {told['shown']['tmtv_ml_range']}" if told else None
+            remarks = [doubt, interval, rule, "AI only – not read" if row["status"] == "ai-only" else None]
         rows.append((row["name"], row["shown"], "; ".join(filter(None, remarks))))
     return show.table(("", "", ""), rows)
 

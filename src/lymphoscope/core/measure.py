@@ -130,6 +130,40 @@ class Decision:
         return self.action.startswith("doubt")
 
 
+@dataclass(frozen=True)
+class Likeness:
+    """One fact of a study beside what a network was trained on.
+
+    Attributes:
+        fact: What is compared.
+        here: In the study, in words.
+        trained: In the training, or what is usual where the model does not say, in words.
+        unlike: True where they differ so much that its lesions are less certain.
+        model: The model; empty for what is usual.
+    """
+
+    fact: str
+    here: str
+    trained: str
+    unlike: bool
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """How far lesions that a network drew may be trusted.
+
+    Attributes:
+        volumes_ml: TMTV that it could have been as well, mL, by how.
+        likeness: The study beside the training.
+        gives_up: What of the model's own way was not computed, in words.
+    """
+
+    volumes_ml: Mapping[str, float]
+    likeness: tuple[Likeness, ...]
+    gives_up: str
+
+
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """Lesions of one study by one method, with everything that was removed on the way.
@@ -147,6 +181,7 @@ class Segmentation:
         organs: Organ regions the decisions rest on, name → bool (z, y, x) on the PET grid.
         organs_source: ``organ-map`` where the user gave masks, else ``rules``.
         messages: What was noted.
+        doubt: How far a network may be trusted; None where none drew.
         new_lesion: True where a reader says that a counted lesion was not there in the earlier scan.
     """
 
@@ -162,6 +197,7 @@ class Segmentation:
     organs: Mapping[str, Array] = field(default_factory=dict)
     organs_source: str = "rules"
     messages: tuple[Message, ...] = ()
+    doubt: Doubt | None = None
     new_lesion: bool = False
 
     def candidate_of(self, lesion: int) -> int:

@@ -106,18 +106,22 @@ def voting(members: Sequence[Predict], mirror: Sequence[int] = ()) -> Predict:
 
     Args:
         members: Networks.
-        mirror: Axes of space that are mirrored, 0 the first.
+        mirror: Axes of space that are mirrored, 0 the first. With any, the mean of all networks without mirroring
+            comes last: what mirroring changes costs nothing to know.
     """
     flips = [flip for count in range(len(mirror) + 1) for flip in combinations([axis + 2 for axis in mirror], count)]
 
     def predict(images: Floats) -> Floats:
-        found = []
+        found, plain = [], []
         for member in members:
             parts = [
                 np.flip(member(np.ascontiguousarray(np.flip(images, flip))), flip) if flip else member(images)
                 for flip in flips
             ]
             found.append(parts[0] if len(parts) == 1 else np.mean(parts, axis=0, dtype=np.float32))
+            plain.append(parts[0])
+        if mirror:
+            found.append(np.mean(plain, axis=0, dtype=np.float32))
         return np.concatenate(found, axis=1)
 
     return predict

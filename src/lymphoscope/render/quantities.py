@@ -27,7 +27,7 @@ _CUTOFFS: Mapping[str, tuple[CutOff, ...]] = {
 """Limits that decisions are taken by, so that no rounded number contradicts a decision."""
 
 LESION_SHOWN = (
-    "mtv_ml", "suvmax", "suvpeak", "suvmean", "tlg_g", "tumour_to_liver_peak", "axial_diameter_mm", "ai_probability",
+    "mtv_ml", "suvmax", "suvpeak", "suvmean", "tlg_g", "tumour_to_liver_peak", "axial_diameter_mm",
 )  # fmt: skip
 """Numbers of a lesion that are printed."""
 
@@ -129,8 +129,11 @@ def _lesion(finding: Finding, decision: Decision | None, limits: Mapping[str, Se
     numbers = flat((m for m in finding.measures if m.name not in _CENTROID), LESION_SHOWN, limits)
     centroid = {m.name: m.value for m in finding.measures if m.name in _CENTROID}
     by_name = {m.name: m for m in finding.measures}
+    probability = decision.probability if decision is not None else None
+    if probability is not None:
+        numbers["shown"]["ai_probability"] = shown.number(probability)
     return {
-        "ai_probability": decision.probability if decision is not None else None,
+        "ai_probability": probability,
         **numbers,
         "id": region_id(finding.region),
         "lesion": finding.lesion,
@@ -285,6 +288,29 @@ def doubt_range(report: Report, segmentation: Segmentation) -> list[float] | Non
     without = counted - sum(float(sizes[number]) for number in unsure if number < sizes.size)
     with_all = counted + sum(float(left[region]) for region in waiting if region < left.size)
     return [without * voxel_ml, with_all * voxel_ml]
+
+
+def doubt(report: Report, segmentation: Segmentation) -> dict[str, Any] | None:
+    """What a network could have said as well, and how like its training the study is; None where none drew.
+
+    The interval is of what the network drew, whatever a reader made of it since.
+    """
+    known = segmentation.doubt
+    if known is None:
+        return None
+    volumes = list(known.volumes_ml.values())
+    span = [min(volumes), max(volumes)]
+    return {
+        "tmtv_ml_range": span,
+        "volumes": [
+            {"how": how, "tmtv_ml": ml, "shown": shown.number(ml, "mL", detail=True)}
+            for how, ml in known.volumes_ml.items()
+        ],
+        "likeness": [vars(row) for row in known.likeness],
+        "gives_up": known.gives_up,
+        "wide": wide(span, _value(report.patient, "tmtv_ml")),
+        "shown": {"tmtv_ml_range": shown.interval(span[0], span[1], "mL")},
+    }
 
 
 def wide(span: Sequence[float] | None, tmtv: float | None) -> bool:

@@ -65,6 +65,7 @@ def record(report: Report, software: Mapping[str, Any], settings: Mapping[str, A
         "key_numbers": quantities.key_numbers(report, segmentation, noted),
         "quantities": quantities.definitions(report),
         "sensitivity": quantities.sensitivity(report, segmentation),
+        "doubt": quantities.doubt(report, segmentation),
         "indices": quantities.indices(report),
         "response": {},
         "messages": [message_record(m) for m in noted],

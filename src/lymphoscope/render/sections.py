@@ -95,6 +95,7 @@ def _gates(record: Record, pictures: Pictures) -> Block:
         "A",
         "Quality gates",
         table("Acquisition and SUV", ("Fact", "Value", "Normal range", "Check", "Note"), gates),
+        _likeness(record),
         _candidates(suv),
         _reference(record, codes),
         series(record),
@@ -154,6 +155,17 @@ def _flag(codes: Iterable[str], prefixes: Sequence[str]) -> Block:
     return {"text": f"! {', '.join(hits)}", "mark": "warning"} if hits else {"text": "ok" if prefixes else ""}
 
 
+def _likeness(record: Record) -> Block:
+    """The study beside what the networks that drew the lesions were trained on."""
+    rows = [
+        (row["model"] or "any", row["fact"], row["here"], row["trained"],
+         {"text": "! unlike", "mark": "warning"} if row["unlike"] else {"text": "ok"})
+        for row in (record.get("doubt") or {}).get("likeness", ())
+    ]  # fmt: skip
+    head = ("Model", "Fact", "This study", "Trained on, or usual", "Check")
+    return table("This study beside the network's training", head, rows)
+
+
 def _candidates(suv: Record) -> Block:
     rows = [(name, _clock(c["time"]), c["shown"]) for name, c in sorted(suv["candidates"].items())]
     return table("Other decay references found", ("Source", "Time", "#SUV would change by"), rows)
@@ -202,6 +214,7 @@ _LESION_COLUMNS = (
     ("#Peak / liver", "tumour_to_liver_peak"),
     ("#Diameter mm", "axial_diameter_mm"),
 )
+_BY_NETWORK = (("#Probability", "ai_probability"),)
 _SUMMED = 5
 """How many of these have a total."""
 
@@ -212,21 +225,22 @@ def status(row: Record) -> Block:
 
 
 def _lesions(record: Record, pictures: Pictures) -> Block:
+    columns = [*_LESION_COLUMNS, *(_BY_NETWORK if record.get("doubt") else ())]
     rows = [
         (
             row["id"],
             status(row),
             row["site"] or shown.NONE,
-            *(row["shown"].get(key, shown.NONE) for _, key in _LESION_COLUMNS),
+            *(row["shown"].get(key, shown.NONE) for _, key in columns),
             "; ".join(filter(None, (row["origin"], row["why"], *(_plain(n) for n in row["near"])))),
         )
         for row in record["lesions"]
     ]
     total = record["patient"]["shown"]
     totals = [total.get("tmtv_ml" if key == "mtv_ml" else key, "") for _, key in _LESION_COLUMNS[:_SUMMED]]
-    blank = [""] * (len(_LESION_COLUMNS) - _SUMMED + 1)
+    blank = [""] * (len(columns) - _SUMMED + 1)
     foot = ("Total", f"{total.get('n', shown.NONE)} lesions", "", *totals, *blank)
-    head = ("Lesion", "Status", "Suggested site", *(c for c, _ in _LESION_COLUMNS), "Note")
+    head = ("Lesion", "Status", "Suggested site", *(c for c, _ in columns), "Note")
     page_1 = {row["name"]: row["shown"] for row in record["key_numbers"]}
     equal = (
         f"Page 1 rounds the totals to TMTV {page_1['TMTV']} and TLG {page_1['TLG']}. In the totals, SUVmax and SUVpeak "
@@ -331,13 +345,26 @@ def _sensitivity(record: Record) -> Block:
         numbers = (said.get("tmtv_ml", shown.NONE), said["percent_of_chosen"], said.get("n_lesions", shown.NONE))
         rows.append((name, *numbers, row["why"] or ""))
     spread = block["shown"]["tmtv_ml_range"]
+    doubt = record.get("doubt") or {"volumes": ()}
+    ways = [(row["how"], row["shown"]) for row in doubt["volumes"]]
+    if rows:
+        text = f"From the lowest to the highest: {spread}. Published cut-offs hold for their own method only."
+    else:
+        text = _DRAWN if _is_drawn(record) else "Only the chosen method was run; --all-methods gives the others."
     return section(
         "E",
         "TMTV by other methods",
         table("Same seeds", ("Method", "#TMTV mL", "#Of the chosen one", "#Lesions", "Note"), rows),
-        texts=[f"From the lowest to the highest: {spread}. Published cut-offs hold for their own method only."]
-        if rows
-        else [_DRAWN if _is_drawn(record) else "Only the chosen method was run; --all-methods gives the others."],
+        table("What the network could have drawn as well", ("Taken", "#TMTV mL"), ways),
+        texts=[*([_in_words(doubt)] if ways else []), text],
+    )
+
+
+def _in_words(doubt: Record) -> str:
+    return (
+        f"The network's own interval of TMTV, of what it drew before any reading: {doubt['shown']['tmtv_ml_range']}. "
+        "It tells how much the network's answer moves, not how far it is from the truth; its probabilities are as it "
+        f"says them, not measured against outcomes on scans like this. Not computed: {doubt['gives_up']}."
     )
 
 

@@ -138,7 +138,7 @@ def key_rows(record: Record) -> list[dict[str, Any]]:
         under: list[dict[str, Any]] = []
         if number["name"] == "TMTV":
             beside = _SETTLED.get(number["status"], "AI only – not read")
-            under = _under_tmtv(number)
+            under = _under_tmtv(number, record.get("doubt"))
         elif number["shown"] == shown.NONE and number["why"]:
             beside = f"({number['why']})"
         rows.append({"name": number["name"], "value": number["shown"], "beside": beside, "under": under})
@@ -149,8 +149,10 @@ def key_rows(record: Record) -> list[dict[str, Any]]:
 _SETTLED = {"confirmed": "confirmed", "drawn": "drawn elsewhere"}
 
 
-def _under_tmtv(number: Record) -> list[dict[str, Any]]:
+def _under_tmtv(number: Record, doubt: Record | None) -> list[dict[str, Any]]:
     lines = []
+    if doubt:
+        lines.append({"text": f"network's interval {doubt['shown']['tmtv_ml_range']}", "strong": doubt["wide"]})
     if number["range"]:
         lines.append({"text": f"doubtful out/in {number['range_shown']}", "strong": number["range_wide"]})
     lines.append({"text": f"{number['method'].split('/')[0]}: {number['rule']}", "strong": False})

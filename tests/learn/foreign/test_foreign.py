@@ -22,8 +22,9 @@ from lymphoscope.learn.foreign.convert import Evidence, is_difference, network_w
 from lymphoscope.learn.foreign.effort import Effort
 from lymphoscope.learn.foreign.plans import ForeignPlan, foreign_plan
 from lymphoscope.learn.foreign.predictor import Foreign, decided, predict
-from lymphoscope.learn.foreign.preparing import prepared, turn_of
+from lymphoscope.learn.foreign.preparing import prepared, settled, turn_of
 from lymphoscope.learn.foreign.resize import Rule, coarse_axis, resized
+from lymphoscope.learn.foreign.stored import across
 
 GOLDEN = Path(__file__).parent / "golden"
 ROLES = ("ct:hu", "pet:suv")
@@ -44,7 +45,7 @@ MODELS = _models()
 def plan_of(kind: str, **changes: Any) -> ForeignPlan:
     made = MODELS.spec(kind)
     made["plans"]["configurations"]["3d_fullres"] |= changes
-    return foreign_plan(made["plans"], made["dataset"], "3d_fullres")
+    return foreign_plan(made["plans"], made["dataset"], made["configuration"])
 
 
 def golden(kind: str) -> tuple[ForeignPlan, dict[str, np.ndarray], dict[str, Volume]]:
@@ -58,16 +59,20 @@ def golden(kind: str) -> tuple[ForeignPlan, dict[str, np.ndarray], dict[str, Vol
     return plan_of(kind), held, images
 
 
-@pytest.mark.parametrize("kind", ["plain", "residual"])
+@pytest.mark.parametrize("kind", ["plain", "residual", "planes", "cascade"])
 def test_images_are_prepared_as_by_nnunet(kind: str) -> None:
-    """Transposed, cropped, normalised, resampled; `residual` with masks, thick slices and turned axes."""
+    """Transposed, cropped, normalised, resampled; `residual` with masks, thick slices and turned axes.
+
+    Slices keep their distance, and a cascade reads the labels of the network before as images of 0 and 1.
+    """
     plan, held, images = golden(kind)
-    case = prepared(plan, [images[role].array for role in ROLES], images["ct:hu"].geometry)
+    grid = images["ct:hu"].geometry
+    case = prepared(settled(plan, grid), [images[role].array for role in ROLES], grid, held.get("before"))
     assert case.images.shape == tuple(held["data_shape"])
     assert np.abs(case.images[:, ::2, ::2, ::2] - held["data"]).max() < 2e-5
 
 
-@pytest.mark.parametrize("kind", ["plain", "residual"])
+@pytest.mark.parametrize("kind", ["plain", "residual", "planes"])
 def test_masks_and_probabilities_are_those_of_nnunet(kind: str) -> None:
     """With mirroring, windows that overlap by half, and logits resampled before they become classes."""
     plan, held, images = golden(kind)
@@ -78,13 +83,16 @@ def test_masks_and_probabilities_are_those_of_nnunet(kind: str) -> None:
         with torch.inference_mode():
             return module(torch.from_numpy(patch)).numpy()
 
-    model = Foreign(plan, [network], ROLES, (len(plan.labels.names) - 1,), (0, 1, 2))
+    flat = plan.dimensions == 2
+    members, mirror = ([across(network)], (1, 2)) if flat else ([network], (0, 1, 2))
+    model = Foreign(plan, members, ROLES, (len(plan.labels.names) - 1,), mirror)
     found = predict(model, images)
     assert (found.classes.array == held["labels"]).all() and (held["labels"] > 0).sum() > 50
     assert np.abs(found.lesion.array - held["probability"]).max() < 6e-4  # half a step of what is stored
     drawn = np.count_nonzero(found.labels.array) * images["ct:hu"].geometry.voxel_ml
     if kind == "plain":  # the other one has random weights and draws specks, which change with the grid
         assert found.volumes_ml[0] == pytest.approx(drawn, rel=0.25)
+        assert found.unmirrored_ml == predict(model, images, Effort(mirror=False)).volumes_ml[0] != found.volumes_ml[0]
 
 
 @pytest.mark.parametrize("order", [1, 3])
@@ -173,8 +181,8 @@ def test_outputs_become_labels_and_a_probability() -> None:
 @pytest.mark.parametrize(
     ("kind", "change", "word"),
     [
-        ("plain", {"spacing": [4.0, 4.0], "patch_size": [8, 8]}, "planes"),
-        ("plain", {"previous_stage": "3d_lowres"}, "another network"),
+        ("plain", {"spacing": [4.0], "patch_size": [8]}, "neither on volumes nor on planes"),
+        ("regions", {"spacing": [4.0, 4.0], "patch_size": [8, 8]}, "other axes than its windows"),
         ("plain", {"normalization_schemes": ["CTNormalization", "SineNormalization"]}, "SineNormalization"),
         ("plain", {"resampling_fn_data": "resample_torch_fornnunet"}, "resample_torch"),
         ("plain", {"spacing": [3.0, float("nan"), 1.0]}, "not sizes"),

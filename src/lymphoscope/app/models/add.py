@@ -11,13 +11,15 @@ from typing import Any
 
 from lymphoscope import __version__
 from lymphoscope.app.models.known import Known, known
-from lymphoscope.app.models.source import Fetching, checkpoints, model_folder
-from lymphoscope.app.models.store import Store, keep, require_name
+from lymphoscope.app.models.source import Fetching, checkpoints, is_model, model_folder
+from lymphoscope.app.models.store import CARD, Store, keep, require_name
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.registry import unknown_name
 from lymphoscope.io.atomic import writing
+from lymphoscope.io.case import canonical_json
 from lymphoscope.learn.foreign.meaning import lesions_of, roles_of
+from lymphoscope.learn.foreign.plans import PREVIOUS, ForeignPlan, foreign_plan, read_json
 
 _UNKNOWN = "not stated"
 
@@ -100,12 +102,31 @@ class _Conversion:
 
     def __call__(self, folder: Path) -> Mapping[str, Any]:
         """Write networks and plans, and say what the model is."""
+        plan, card = self._converted(self._folder, folder)
+        if plan.previous:
+            first, own = self._converted(before(self._folder, plan), folder / PREVIOUS)
+            if first.configuration != plan.previous or first.labels != plan.labels or first.previous:
+                what = f"{first.configuration} beside it is not the {plan.previous} that it reads"
+                raise LymphoscopeError("MODEL-E-FOLDER", what, where=self._folder.name)
+            with writing():
+                (folder / PREVIOUS / CARD).write_bytes(canonical_json(own))
+            card["previous"] = plan.previous
+        return {
+            "name": self._name,
+            **_said(self._wish, self._facts),
+            "source": self._place if "://" in self._place else Path(self._place).name,
+            **card,
+            "added": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "lymphoscope": __version__,
+        }
+
+    def _converted(self, source: Path, folder: Path) -> tuple[ForeignPlan, dict[str, Any]]:
+        """Networks and plans of one configuration; its plan, and what prediction needs to know."""
         from lymphoscope.learn.foreign.checkpoint import read_checkpoint  # noqa: PLC0415 - needs torch
         from lymphoscope.learn.foreign.convert import export, network_with  # noqa: PLC0415
-        from lymphoscope.learn.foreign.plans import foreign_plan, read_json  # noqa: PLC0415
 
-        plans, dataset = (read_json(self._folder / name) for name in ("plans.json", "dataset.json"))
-        paths, seen = list(checkpoints(self._folder)), set()
+        plans, dataset = (read_json(source / name) for name in ("plans.json", "dataset.json"))
+        paths, seen = list(checkpoints(source)), set()
         digests, differences = {}, []
         for number, path in enumerate(paths):
             self._progress("converting", number, len(paths))
@@ -117,19 +138,16 @@ class _Conversion:
                 )
             plan = foreign_plan(plans, dataset, held.configuration)
             with writing():
-                (folder / path.parent.name).mkdir()
+                (folder / path.parent.name).mkdir(parents=True)
             differences.append(export(plan, network_with(plan, held.weights), folder / path.parent.name / "model.xml"))
             with path.open("rb") as file:
                 digests[f"{path.parent.name}/{path.name}"] = file_digest(file, "sha256").hexdigest()
         self._progress("converting", len(paths), len(paths))
         with writing():
             for name in ("plans.json", "dataset.json"):
-                (folder / name).write_bytes((self._folder / name).read_bytes())
+                (folder / name).write_bytes((source / name).read_bytes())
         channels = self._wish.channels or (self._facts.channels if self._facts else "")
-        return {
-            "name": self._name,
-            **_said(self._wish, self._facts),
-            "source": self._place if "://" in self._place else Path(self._place).name,
+        return plan, {
             "configuration": plan.configuration,
             "trainer": held.trainer,
             "folds": [path.parent.name.removeprefix("fold_") for path in paths],
@@ -138,9 +156,21 @@ class _Conversion:
             "mirror": held.mirror,
             "checkpoints": digests,
             "largest_difference_of_export": max(differences),
-            "added": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "lymphoscope": __version__,
         }
+
+
+def before(folder: Path, plan: ForeignPlan) -> Path:
+    """The folder of the model whose labels another reads: beside it, as nnU-Net leaves it.
+
+    Raises:
+        LymphoscopeError: ``MODEL-E-FOLDER`` when it is not there.
+    """
+    start, _, last = folder.name.rpartition("__")
+    found = folder.with_name(f"{start}__{plan.previous}")
+    if last == plan.configuration and is_model(found):
+        return found
+    what = f"{plan.configuration} reads what {plan.previous} says, whose folder does not lie beside it"
+    raise LymphoscopeError("MODEL-E-FOLDER", what, fix="Give the folder among nnU-Net's results.")
 
 
 def _said(wish: Wish, facts: Known | None) -> dict[str, str]:

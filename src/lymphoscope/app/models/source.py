@@ -71,7 +71,7 @@ def model_folder(source: str, fetching: Fetching, progress: Progress = silent) -
 
 def _one_model(folder: Path) -> Path:
     """The folder below that holds a model."""
-    found = [plans.parent for plans in sorted(folder.rglob("plans.json")) if _is_model(plans.parent)]
+    found = [plans.parent for plans in sorted(folder.rglob("plans.json")) if is_model(plans.parent)]
     if len(found) == 1:
         return found[0]
     what = "no folder with plans.json, dataset.json and a fold with a checkpoint"
@@ -80,7 +80,8 @@ def _one_model(folder: Path) -> Path:
     raise LymphoscopeError("MODEL-E-FOLDER", f"in it there is {what}", fix="Give the folder of one model.")
 
 
-def _is_model(folder: Path) -> bool:
+def is_model(folder: Path) -> bool:
+    """Whether a folder is what nnU-Net leaves of a training."""
     return (folder / "dataset.json").is_file() and any(checkpoints(folder))
 
 

@@ -24,7 +24,7 @@ Filler = Callable[[Path], Mapping[str, Any]]
 """Writes networks and plans of a model into a new folder, and says what it is."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_OURS = re.compile(r"model\.json|plans\.json|dataset\.json|fold_(all|\d+)")
+_OURS = re.compile(r"model\.json|plans\.json|dataset\.json|fold_(all|\d+)|previous")
 _BUSY = ".lymphoscope-"
 
 

@@ -64,8 +64,8 @@ def network_with(plan: ForeignPlan, weights: Mapping[str, Tensor]) -> Network:
     """
     try:
         with torch.device("meta"):
-            backbone = unet(len(plan.channels), 3, **plan.network)
-            network = Network(backbone, [segment(backbone.widths, 3, len(plan.labels.names))])
+            backbone = unet(plan.inputs, plan.dimensions, **plan.network)
+            network = Network(backbone, [segment(backbone.widths, plan.dimensions, len(plan.labels.names))])
     except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, LymphoscopeError):
         raise LymphoscopeError("MODEL-E-NETWORK", "no network can be built by the plans") from None
     levels = len(plan.network["widths"])
@@ -127,7 +127,7 @@ def export(plan: ForeignPlan, network: Network, path: Path) -> float:
     Raises:
         LymphoscopeError: ``RUN-E-EXPORT`` when it is above `TOLERANCE`.
     """
-    shape = (1, len(plan.channels), *plan.patch)
+    shape = (1, plan.inputs, *plan.patch[-plan.dimensions :])
     example = torch.from_numpy(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
     module = Evidence(network, is_difference(plan))
     with torch.inference_mode():

@@ -15,6 +15,8 @@ from typing import Any
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.learn.foreign.resize import Rule
 
+PREVIOUS = "previous"
+"""Folder, in that of a stored cascade, of the model whose labels it reads."""
 SCHEMES = ("CTNormalization", "ZScoreNormalization", "NoNormalization", "RescaleTo01Normalization")
 READERS = {"SimpleITKIO": False, "NibabelIO": False, "NibabelIOWithReorient": True}
 """nnU-Net's readers of NIfTI, and whether they turn images to right–anterior–superior."""
@@ -56,11 +58,13 @@ class Labels:
         names: Name of each output, background first unless the outputs are regions.
         values: Label written for each output.
         regions: Outputs are regions that may overlap, each with its own probability; later ones cover earlier ones.
+        foreground: Labels that are written in masks, without background.
     """
 
     names: tuple[str, ...]
     values: tuple[int, ...]
     regions: bool = False
+    foreground: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,16 @@ class ForeignPlan:
         configuration: Its name, such as ``3d_fullres``.
         transpose: Axis of the image (z, y, x) that each axis of the network is.
         reorients: The image is turned to right–anterior–superior first.
-        spacing: mm along each axis.
-        patch: Voxels along each axis.
+        spacing: mm along each axis; 0 along the first of a network of planes, which stays as the image has it.
+        patch: Voxels along each axis; 1 along the first of a network of planes.
         channels: Of the input, in order.
         names: Of the channels, as written.
         data: How images are resampled.
         logits: How the outputs are.
         network: Settings of `lymphoscope.nets.unet`.
         labels: What the outputs mean.
+        masks: How label maps are resampled.
+        previous: Configuration whose labels it reads beside the images; empty for none.
     """
 
     configuration: str
@@ -92,6 +98,23 @@ class ForeignPlan:
     logits: Rule
     network: Mapping[str, Any]
     labels: Labels
+    masks: Rule
+    previous: str
+
+    @property
+    def dimensions(self) -> int:
+        """2 for a network of planes, else 3."""
+        return len(self.network["strides"][0])
+
+    @property
+    def read_labels(self) -> tuple[int, ...]:
+        """Labels of the previous network that are read, each as an image of 0 and 1."""
+        return self.labels.foreground if self.previous else ()
+
+    @property
+    def inputs(self) -> int:
+        """Channels of the network."""
+        return len(self.channels) + len(self.read_labels)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -119,28 +142,31 @@ def foreign_plan(plans: Mapping[str, Any], dataset: Mapping[str, Any], configura
 
     Raises:
         LymphoscopeError: ``MODEL-E-PLANS`` when something is missing, damaged, or not one of the ways that are known
-            here: planes, cascades and other networks are not.
+            here.
     """
     try:
         chosen = _configuration(plans, configuration)
         spacing = _numbers(chosen["spacing"], float)
         names = tuple(str(v) for _, v in sorted(_channels(dataset).items(), key=lambda item: int(item[0])))
-        _require(len(spacing) == 3, f"{configuration} works on planes, not on volumes")
-        _require(not chosen.get("previous_stage"), f"{configuration} needs the output of another network")
+        patch = _numbers(chosen["patch_size"], int)
+        _require(2 <= len(spacing) == len(patch) <= 3, f"{configuration} works neither on volumes nor on planes")
+        flat = len(spacing) == 2
         _require(math.prod(chosen["patch_size"]) <= _MOST_PATCH, "its windows are larger than any network's")
         _require(0 < len(names) <= _MOST_CHANNELS, "it has no channels, or far too many", "dataset.json")
         return ForeignPlan(
             configuration=configuration,
             transpose=_transpose(plans),
             reorients=_reorients(plans),
-            spacing=spacing,
-            patch=_numbers(chosen["patch_size"], int),
+            spacing=(0.0, *spacing) if flat else spacing,
+            patch=(1, *patch) if flat else patch,
             channels=_normalisations(plans, chosen, len(names)),
             names=names,
             data=_rule(chosen, "data"),
             logits=_rule(chosen, "probabilities"),
-            network=_fitting(_network(chosen), chosen["patch_size"]),
+            network=_fitting(_network(chosen, len(patch)), patch),
             labels=_labels(dataset),
+            masks=_rule(chosen, "seg"),
+            previous=str(chosen.get("previous_stage") or ""),
         )
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         what = f"the plans lack something or are damaged ({type(error).__name__}: {str(error)[:80]})"
@@ -208,12 +234,12 @@ def _rule(chosen: Mapping[str, Any], kind: str) -> Rule:
     name = chosen.get(f"resampling_fn_{kind}", _RESAMPLING)
     _require(name == _RESAMPLING, f"{kind} are resampled by {str(name)[:40]!r}, which is not known here")
     given = chosen.get(f"resampling_fn_{kind}_kwargs", {})
-    order, order_z = int(given.get("order", 3)), int(given.get("order_z", 0))
+    order, order_z = int(given.get("order", 1 if kind == "seg" else 3)), int(given.get("order_z", 0))
     _require(order in (0, 1, 2, 3) and order_z in (0, 1, 2, 3), f"{kind} are resampled by a spline of order {order}")
     return Rule(order, order_z, given.get("force_separate_z", False))
 
 
-def _network(chosen: Mapping[str, Any]) -> dict[str, Any]:
+def _network(chosen: Mapping[str, Any], dimensions: int) -> dict[str, Any]:
     """Settings of the network in our words; plans of before nnU-Net 2.4 say them in other words."""
     if "architecture" in chosen:
         name = str(chosen["architecture"]["network_class_name"]).rpartition(".")[2]
@@ -223,7 +249,8 @@ def _network(chosen: Mapping[str, Any]) -> dict[str, Any]:
         _require(
             all(not words[w] for w in words if w not in _ARCHITECTURE_WORDS), f"{name} has settings not known here"
         )
-        _require(str(words["norm_op"]).endswith("InstanceNorm3d"), "the network has another norm than instance norm")
+        norm = f"InstanceNorm{dimensions}d"
+        _require(str(words["norm_op"]).endswith(norm), "the network has another norm than instance norm")
         _require(str(words["nonlin"]).endswith("LeakyReLU"), "the network has another activation than leaky ReLU")
         bias, decoder = bool(words["conv_bias"]), words["n_conv_per_stage_decoder"]
     else:
@@ -235,7 +262,8 @@ def _network(chosen: Mapping[str, Any]) -> dict[str, Any]:
     _require(name in _ARCHITECTURES, f"the network is a {name[:40]}, which is not known here")
     levels = len(widths)
     sane = 1 < levels <= _MOST_LEVELS and max(widths) <= _MOST_WIDTH and len(kernels) == len(strides) == levels
-    _require(sane, "the network has more levels or channels than any")
+    sane = sane and {len(axes) for axes in (*kernels, *strides)} == {dimensions}
+    _require(sane, "the network has more levels or channels than any, or other axes than its windows")
     return {
         "widths": _numbers(widths, int),
         "strides": tuple(_numbers(stride, int) for stride in strides),
@@ -268,8 +296,9 @@ def _labels(dataset: Mapping[str, Any]) -> Labels:
         names = tuple(name for name, value in parts.items() if set(value) != {0})
         order = tuple(int(v) for v in dataset["regions_class_order"])
         _require(len(order) == len(names), "regions and their labels differ in number", "dataset.json")
-        return Labels(names, order, regions=True)
+        drawn = tuple(sorted({int(label) for value in parts.values() for label in value} - {0}))
+        return Labels(names, order, True, drawn)
     pairs = sorted((int(value), name) for name, value in written.items())
     values = tuple(value for value, _ in pairs)
     _require(values == tuple(range(len(pairs))) and len(pairs) > 1, "labels are not 0, 1, …", "dataset.json")
-    return Labels(tuple(name for _, name in pairs), values)
+    return Labels(tuple(name for _, name in pairs), values, foreground=values[1:])

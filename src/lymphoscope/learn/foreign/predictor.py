@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.learn.foreign.effort import Effort, layout
 from lymphoscope.learn.foreign.plans import ForeignPlan, Labels
-from lymphoscope.learn.foreign.preparing import Prepared, prepared, restored
+from lymphoscope.learn.foreign.preparing import Prepared, prepared, restored, settled
 from lymphoscope.learn.foreign.resize import Floats
 from lymphoscope.learn.infer import Predict
 from lymphoscope.learn.streaming import slabs, voting
@@ -36,7 +36,8 @@ class Foreign:
         members: Its networks.
         roles: What each channel is: ``ct:hu`` or ``pet:suv``.
         lesions: Outputs that are lesions, by number.
-        mirror: Axes that may be mirrored, as the network has them.
+        mirror: Axes that may be mirrored, of three, as the network has them.
+        previous: The model whose labels it reads beside the images, where its plan has one.
     """
 
     plan: ForeignPlan
@@ -44,6 +45,7 @@ class Foreign:
     roles: tuple[str, ...]
     lesions: tuple[int, ...]
     mirror: tuple[int, ...]
+    previous: Foreign | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -60,12 +62,14 @@ class ForeignPrediction:
         lesion: Probability of a lesion.
         volumes_ml: Volume of lesions by each network alone, on the model's own grid.
         lesion_values: Labels that are lesions.
+        unmirrored_ml: Volume of lesions by all networks without mirroring, likewise; None where none was mirrored.
     """
 
     classes: Volume
     lesion: Volume
     volumes_ml: tuple[float, ...]
     lesion_values: tuple[int, ...]
+    unmirrored_ml: float | None = None
 
     @property
     def labels(self) -> Volume:
@@ -98,13 +102,16 @@ def predict(
     effort = effort or Effort()
     grid = _grid(model, volumes)
     members = model.members[: effort.folds]
-    case = prepared(model.plan, [volumes[role].array for role in model.roles], grid)
+    model = replace(model, plan=settled(model.plan, grid))
+    before = None if model.previous is None else predict(model.previous, volumes, effort, progress).classes.array
+    case = prepared(model.plan, [volumes[role].array for role in model.roles], grid, before)
     where = layout(model.plan, case, volumes.get("pet:suv"), effort)
     empty = _nothing(model.plan.labels)
-    vote = voting(members, model.mirror if effort.mirror else ())
-    written = _Written(model, case, len(members))
+    mirror = model.mirror if effort.mirror else ()
+    ways = len(members) + bool(mirror)
+    written = _Written(model, case, len(members), ways)
     images = np.ascontiguousarray(case.images[(slice(None), *where.box)])
-    found = written.counted(slabs(vote, images, where.windows, empty * len(members), progress))
+    found = written.counted(slabs(voting(members, mirror), images, where.windows, empty * ways, progress))
     restored(model.plan, case, where.surrounded(found, empty), written.plane)
     return written.finish(grid)
 
@@ -112,20 +119,20 @@ def predict(
 class _Written:
     """Takes planes of logits and makes labels and probabilities of them."""
 
-    def __init__(self, model: Foreign, case: Prepared, members: int) -> None:
+    def __init__(self, model: Foreign, case: Prepared, members: int, ways: int) -> None:
         self._model, self._case, self._members = model, case, members
         self._classes = np.zeros(case.shape, np.uint8)
         self._lesion = np.zeros(case.shape, np.float32)
-        self._counts = np.zeros(members)
+        self._counts = np.zeros(ways)
 
     def counted(self, slabs_of_all: Slabs) -> Iterator[tuple[int, Floats]]:
-        """Count each network's lesion voxels on the way, and hand on the mean of all."""
+        """Count lesion voxels by each network, and by all without mirroring, on the way; hand on the mean of all."""
         for first, outputs in slabs_of_all:
-            each = outputs.reshape(self._members, -1, *outputs.shape[1:])
+            each = outputs.reshape(len(self._counts), -1, *outputs.shape[1:])
             for number, one in enumerate(each):
                 classes, _ = decided(self._model.plan.labels, self._model.lesions, one)
                 self._counts[number] += np.count_nonzero(np.isin(classes, self.values))
-            yield first, each.mean(axis=0)
+            yield first, each[: self._members].mean(axis=0)
 
     @property
     def values(self) -> tuple[int, ...]:
@@ -142,11 +149,13 @@ class _Written:
         """All that was written, on the image's own grid."""
         turn = self._case.turn
         voxel_ml = float(np.prod(self._model.plan.spacing)) / 1000.0
+        volumes = tuple(float(count) * voxel_ml for count in self._counts)
         return ForeignPrediction(
             Volume(np.ascontiguousarray(turn.back(self._classes)), grid, Unit.LABEL),
             Volume(np.ascontiguousarray(turn.back(self._lesion), np.float32), grid, Unit.PROBABILITY),
-            tuple(float(count) * voxel_ml for count in self._counts),
+            volumes[: self._members],
             self.values,
+            volumes[-1] if len(volumes) > self._members else None,
         )
 
 

@@ -9,7 +9,7 @@ Reference: nnunetv2 2.5.2, preprocessing/preprocessors/default_preprocessor.py, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from scipy import ndimage
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.learn.foreign.plans import MOST_VOXELS, Channel, ForeignPlan
-from lymphoscope.learn.foreign.resize import Floats, along, axis_rules, matrix, new_shape, resized
+from lymphoscope.learn.foreign.resize import Floats, along, axis_rules, matrix, new_shape, resized, resized_labels
 
 Box = tuple[slice, slice, slice]
 
@@ -28,7 +28,7 @@ class Prepared:
     """Images as the network reads them, with the way back.
 
     Attributes:
-        images: (channels, *network axes), float32.
+        images: (channels, *network axes), float32; labels of a network before come last.
         turn: Axes and flips from the image to the network.
         box: What of the turned image is left after cropping.
         cropped: Spacing of the turned image along the network's axes, mm.
@@ -80,13 +80,26 @@ def turn_of(plan: ForeignPlan, geometry: Geometry) -> Turn:
     return Turn(tuple(canonical[axis] for axis in plan.transpose), tuple(flipped))
 
 
-def prepared(plan: ForeignPlan, images: Sequence[NDArray[np.generic]], geometry: Geometry) -> Prepared:
+def settled(plan: ForeignPlan, geometry: Geometry) -> ForeignPlan:
+    """A plan with a spacing along every axis: a network of planes takes that across them as the image has it."""
+    if plan.dimensions == 3:
+        return plan
+    return replace(plan, spacing=(geometry.spacing[turn_of(plan, geometry).axes[0]], *plan.spacing[1:]))
+
+
+def prepared(
+    plan: ForeignPlan,
+    images: Sequence[NDArray[np.generic]],
+    geometry: Geometry,
+    before: NDArray[np.generic] | None = None,
+) -> Prepared:
     """Images of one case for a model.
 
     Args:
-        plan: What the model was trained by.
+        plan: What the model was trained by, settled for the grid.
         images: One a channel, (z, y, x), all on one grid.
         geometry: The grid.
+        before: Labels of the network that the model reads beside the images, on the same grid.
 
     Raises:
         LymphoscopeError: ``MODEL-E-PLANS`` when the image is too large at the model's spacing.
@@ -105,10 +118,14 @@ def prepared(plan: ForeignPlan, images: Sequence[NDArray[np.generic]], geometry:
     if np.prod(shape, dtype=float) > MOST_VOXELS:
         what = f"at the model's spacing the image has {' × '.join(map(str, shape))} voxels"
         raise LymphoscopeError("MODEL-E-PLANS", what, fix="Crop the image.")
-    out = np.empty((len(images), *shape), np.float32)
+    out = np.empty((plan.inputs, *shape), np.float32)
     for number, (image, channel) in enumerate(zip(turned, plan.channels, strict=True)):
         values = np.array(image[box], np.float32, order="C")  # a copy: it is changed in place
         out[number] = resized(normalised(values, channel, inside), shape, plan.data, mm, plan.spacing)
+    if before is not None:
+        labels = resized_labels(np.asarray(turn.there(before)[box]), shape, plan.masks, mm, plan.spacing)
+        for number, label in enumerate(plan.read_labels, start=len(images)):
+            out[number] = labels == label
     return Prepared(out, turn, box, mm, filled.shape)
 
 

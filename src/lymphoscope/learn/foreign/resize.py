@@ -20,6 +20,7 @@ from scipy import ndimage
 Floats = NDArray[np.float32]
 
 _FAINT = 1e-9
+_EQUAL = 1e-5
 
 ANISOTROPY = 3.0
 """Ratio of the largest to the smallest spacing above which the coarse axis is resampled by itself."""
@@ -94,6 +95,40 @@ def resized(
     for axis in alone:
         found = along(found, axis, matrix(image.shape[axis], shape[axis], *rules[axis]))
     return found
+
+
+def resized_labels(
+    labels: NDArray[Any], shape: Sequence[int], rule: Rule, spacing: Sequence[float], wanted: Sequence[float]
+) -> NDArray[Any]:
+    """A label map on another number of voxels: every label by itself, the greatest wins, of equal ones the nearest.
+
+    Args:
+        labels: (z, y, x).
+        shape: Voxels wanted.
+        rule: How.
+        spacing: mm along each axis, of the image.
+        wanted: mm along each axis, of the result.
+    """
+    if tuple(shape) == labels.shape:
+        return labels
+    rules = axis_rules(rule, spacing, wanted)
+    for axis, (kind, _) in enumerate(rules):
+        if kind == "apart":
+            labels = labels.take(_nearest(labels.shape[axis], shape[axis]), axis)
+    nearest = labels[np.ix_(*map(_nearest, labels.shape, shape))]
+    found, best = nearest, np.full(tuple(shape), -1.0, np.float32)
+    for label in np.unique(labels):
+        share = (labels == label).astype(np.float32)
+        for axis, (_, order) in enumerate(rules):
+            share = along(share, axis, matrix(share.shape[axis], shape[axis], "spline", order))
+        better = (share > best + _EQUAL) | ((share > best - _EQUAL) & (nearest == label))
+        found, best = np.where(better, label, found), np.maximum(share, best)
+    return found
+
+
+def _nearest(old: int, new: int) -> NDArray[np.intp]:
+    """The old voxel that each new one lies in."""
+    return np.minimum(((np.arange(new) + 0.5) * (old / new)).astype(np.intp), old - 1)
 
 
 def along(image: Floats, axis: int, weights: Floats) -> Floats:

@@ -12,9 +12,13 @@ from typing import Any
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.registry import unknown_name
 from lymphoscope.learn.foreign.effort import Effort
-from lymphoscope.learn.foreign.plans import foreign_plan, read_json
+from lymphoscope.learn.foreign.plans import PREVIOUS, foreign_plan, read_json
 from lymphoscope.learn.foreign.predictor import Foreign
+from lymphoscope.learn.infer import Predict
 from lymphoscope.learn.openvino_engine import by_openvino
+
+EIGHT_BITS = "int8.xml"
+"""File of a network in 8-bit integers, beside that in 32."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +28,14 @@ class Budget:
     Attributes:
         effort: What is computed.
         precision: ``f32``, or ``bf16`` where the processor multiplies matrices in it.
+        eight_bits: Networks in 8-bit integers are taken where the model has them.
         gives_up: What nnU-Net does by default and this does not.
     """
 
     effort: Effort
     precision: str
     gives_up: str
+    eight_bits: bool = False
 
 
 BUDGETS: Mapping[str, Budget] = MappingProxyType({
@@ -40,7 +46,7 @@ BUDGETS: Mapping[str, Budget] = MappingProxyType({
     "fast": Budget(
         Effort(overlap=0.25, mirror=False, folds=1, body_only=True, relaid=True), "bf16",
         "what standard gives up; all networks but the first; nnU-Net's places of windows; half of their overlap; "
-        "32-bit arithmetic, where the processor has AMX",
+        "32-bit arithmetic, where the model was calibrated or the processor has AMX", eight_bits=True,
     ),
 })  # fmt: skip
 """Budgets of time by name."""
@@ -77,14 +83,30 @@ def open_stored(folder: Path, budget: Budget) -> Foreign:
     plan = foreign_plan(read_json(folder / "plans.json"), read_json(folder / "dataset.json"), configuration)
     precision = budget.precision if _has(budget.precision) else "f32"
     try:
-        paths = [folder / f"fold_{fold}" / "model.xml" for fold in folds[: budget.effort.folds]]
+        paths = [network_file(folder, fold, budget.eight_bits) for fold in folds[: budget.effort.folds]]
         members = [by_openvino(path, precision) for path in paths]
+        if plan.dimensions == 2:
+            members, mirror = [across(member) for member in members], tuple(axis + 1 for axis in mirror)
         lesions = tuple(plan.labels.names.index(name) for name in names)
     except (RuntimeError, OSError, ValueError):
         raise broken from None
     if not members or len(roles) != len(plan.channels):
         raise broken
-    return Foreign(plan, members, roles, lesions, mirror)
+    previous = open_stored(folder / PREVIOUS, budget) if plan.previous else None
+    if previous is not None and previous.plan.labels != plan.labels:
+        raise broken
+    return Foreign(plan, members, roles, lesions, mirror, previous)
+
+
+def network_file(folder: Path, fold: str, eight_bits: bool) -> Path:
+    """The file of a network of a model: in 8-bit integers where that is wanted and there is one."""
+    small = folder / f"fold_{fold}" / EIGHT_BITS
+    return small if eight_bits and small.is_file() else folder / f"fold_{fold}" / "model.xml"
+
+
+def across(network: Predict) -> Predict:
+    """A network of planes as one of volumes that are a voxel thick."""
+    return lambda images: network(images[:, :, 0])[:, :, None]
 
 
 def _has(precision: str) -> bool:
