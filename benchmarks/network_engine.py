@@ -1,6 +1,6 @@
 """What a network of nnU-Net's size costs on a processor: nnU-Net's own predictor and ours, lever by lever.
 
-    python benchmarks/network_engine.py NNUNET_PYTHON [--out FOLDER] [--threads 2] [--only window,windows,levers,whole]
+    python benchmarks/network_engine.py NNUNET_PYTHON [--out FOLDER] [--threads 2] [--only window,short,…]
 
 NNUNET_PYTHON is an interpreter with nnunetv2 2.5.2. Weights are random, which is the hardest case for agreement: masks
 are noise, and every voxel lies on an edge. Whole bodies are not given to nnU-Net, which would take hours: its time is
@@ -34,9 +34,11 @@ from lymphoscope.core.volume import Volume  # noqa: E402
 from lymphoscope.image.body_phantom import BodyOptions, body_phantom  # noqa: E402
 from lymphoscope.image.resample import ct_on  # noqa: E402
 from lymphoscope.learn.foreign.effort import Effort, layout  # noqa: E402
+from lymphoscope.learn.foreign.eight_bits import quantized  # noqa: E402
 from lymphoscope.learn.foreign.predictor import Foreign, predict  # noqa: E402
 from lymphoscope.learn.foreign.preparing import prepared  # noqa: E402
 from lymphoscope.learn.foreign.stored import BUDGETS, Budget, open_stored  # noqa: E402
+from lymphoscope.learn.openvino_engine import by_openvino  # noqa: E402
 from lymphoscope.learn.streaming import slabs  # noqa: E402
 
 PATCH = 128
@@ -44,6 +46,10 @@ SIDE = (128, 128, 128)
 TIMES = 2
 WHOLE = {"200 × 200 × 330": (330, 200, 200), "400 × 400 × 330": (330, 400, 400)}
 FIELD_MM = (990.0, 814.0, 814.0)
+SHORT = (160, 160, 160)
+"""Voxels of a piece of a body in which eight windows lie, which nnU-Net can be given to the end."""
+SHARES = (0.33, 0.67, 1.0)
+"""Lengths of a body that is cut."""
 
 
 def big(size: str) -> dict[str, Any]:
@@ -116,6 +122,60 @@ def window_and_agreement(python: str, out: Path, threads: int) -> list[tuple[str
     return rows
 
 
+def short(python: str, out: Path, threads: int) -> list[tuple[str, ...]]:
+    """Eight windows to the end, by nnU-Net as published, with its sums in single precision, and by us."""
+    held = model(python, out, "large")
+    images, grid = noise(SHORT)
+    np.savez(out / "short.npz", images=images, spacing=grid.spacing)
+    rows, masks = [], {}
+    for name, more in (("nnunetv2 2.5.2", []), ("the same, sums in single precision", ["--float32"])):
+        call = ("predict", held, out / "short.npz", out / "peer.npz", "--threads", threads, *more)
+        peer(python, *call)
+        with np.load(out / "peer.npz") as found:
+            masks[name], seconds, peak = found["labels"], float(found["seconds"]), float(found["peak_gib"])
+        rows.append((name, f"{seconds:.0f}", f"{peak:.1f}"))
+    loaded = open_stored(out / "store" / "large", Budget(Effort(mirror=False), "f32", ""))
+    begun = time.process_time()
+    masks["here"] = predict(loaded, volumes(images, grid), Effort(mirror=False)).classes.array
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    rows.append(("here", f"{time.process_time() - begun:.0f}", f"{peak:.1f}"))
+    first, second = list(masks)[:2]
+    return [
+        (*row, f"{dice(masks[row[0]], masks[first]):.4f}", f"{dice(masks[row[0]], masks[second]):.4f}") for row in rows
+    ]
+
+
+def blobs(side: int, rng: np.random.Generator) -> np.ndarray:
+    """What the small network was trained on: noise with brighter balls."""
+    grid = np.stack(np.meshgrid(*[np.arange(side)] * 3, indexing="ij")).astype(np.float32)
+    inside = np.zeros((side,) * 3, bool)
+    for _ in range((side // 32) ** 3):
+        centre, radius = rng.random(3) * side, 2 + 4 * rng.random()
+        inside |= ((grid - centre[:, None, None, None]) ** 2).sum(axis=0) < radius**2
+    return (rng.standard_normal((1, 2, side, side, side)) + 2 * inside).astype(np.float32)
+
+
+def eight_bits(out: Path) -> list[tuple[str, ...]]:
+    """Windows in 8-bit integers beside those in 32, other ones than it was calibrated on. Needs nncf."""
+    rows = []
+    for name, side, shown, tried in (("small", 32, 24, 6), ("large", PATCH, 6, 1)):
+        rng, path = np.random.default_rng(0), out / "store" / name / "fold_0" / "model.xml"
+        quantized(path, [blobs(side, rng) for _ in range(shown)], out / f"{name}-int8.xml")
+        both = [by_openvino(path), by_openvino(out / f"{name}-int8.xml")]
+        seconds, shares = [float("inf")] * 2, []
+        for window in [blobs(side, rng) for _ in range(tried)]:
+            masks = []
+            for number, network in enumerate(both):
+                for _ in range(TIMES):
+                    begun = time.process_time()
+                    found = network(window)
+                    seconds[number] = min(seconds[number], time.process_time() - begun)
+                masks.append(found > 0)
+            shares.append(dice(*masks))
+        rows.append((f"{name}, {side}³", *(f"{one:.2f}" for one in seconds), f"{min(shares):.3f}–{max(shares):.3f}"))
+    return rows
+
+
 def body(shape: tuple[int, int, int]) -> dict[str, Volume]:
     """A whole body on a grid of that many voxels, 990 mm long."""
     made = body_phantom(BodyOptions(shape, None))
@@ -128,20 +188,39 @@ def windows(out: Path) -> list[tuple[str, ...]]:
     """Windows of each budget on whole bodies, counted without computing any."""
     rows = []
     for name, shape in WHOLE.items():
-        case = body(shape)
-        loaded = open_stored(out / "store" / "large", BUDGETS["fast"])
-        begun = time.process_time()
-        made = prepared(loaded.plan, [case[role].array for role in loaded.roles], case["pet:suv"].geometry)
-        seconds = time.process_time() - begun
-        counts = []
-        for budget in BUDGETS.values():
-            where = layout(loaded.plan, made, case["pet:suv"], budget.effort)
-            calls: list[int] = []
-            for _ in slabs(lambda p, c=calls: (c.append(1), p[:, :1])[1], made.images[(slice(None), *where.box)],
-                           where.windows, (0.0,)):  # fmt: skip
-                pass
-            counts.append(str(len(calls)))
+        counts, seconds = _counted(out, body(shape))
         rows.append((name, *counts, f"{seconds:.1f}"))
+    return rows
+
+
+def _counted(out: Path, case: dict[str, Volume]) -> tuple[list[str], float]:
+    """Windows of each budget, and the seconds that preparing took."""
+    loaded = open_stored(out / "store" / "large", BUDGETS["fast"])
+    begun = time.process_time()
+    made = prepared(loaded.plan, [case[role].array for role in loaded.roles], case["pet:suv"].geometry)
+    seconds = time.process_time() - begun
+    counts = []
+    for budget in BUDGETS.values():
+        where = layout(loaded.plan, made, case["pet:suv"], budget.effort)
+        calls: list[int] = []
+        for _ in slabs(lambda p, c=calls: (c.append(1), p[:, :1])[1], made.images[(slice(None), *where.box)],
+                       where.windows, (0.0,)):  # fmt: skip
+            pass
+        counts.append(str(len(calls)))
+    return counts, seconds
+
+
+def lengths(out: Path) -> list[tuple[str, ...]]:
+    """Windows of each budget on a body that is cut, from the head down."""
+    shape = next(iter(WHOLE.values()))
+    case = body(shape)
+    rows = []
+    for share in SHARES:
+        kept = round(share * shape[0])
+        grid = Geometry.axial((kept, *shape[1:]), case["pet:suv"].geometry.spacing)  # type: ignore[arg-type]
+        cut = {role: Volume(image.array[-kept:], grid, image.unit) for role, image in case.items()}
+        counts = _counted(out, cut)[0]
+        rows.append((f"{kept * FIELD_MM[0] / shape[0]:.0f} mm", *counts))
     return rows
 
 
@@ -181,7 +260,7 @@ def main() -> None:
     parser.add_argument("python", help="an interpreter with nnunetv2")
     parser.add_argument("--out", type=Path, default=Path("engine"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="window,windows,levers,whole")
+    parser.add_argument("--only", default="window,short,int8,windows,levers,whole")
     parser.add_argument("--one", nargs=2, help="a whole body and a budget: what `whole` runs in a process of its own")
     wish = parser.parse_args()
     wish.out.mkdir(parents=True, exist_ok=True)
@@ -193,8 +272,16 @@ def main() -> None:
         head = ("one window of 128³", "processor s", "times less", "Dice with nnU-Net's mask", "peak GiB")
         table("Same weights, same windows", head, window_and_agreement(wish.python, wish.out, wish.threads))
     model(wish.python, wish.out, "large")
+    if "short" in parts:
+        head = ("160³, eight windows", "processor s", "peak GiB", "Dice with nnU-Net", "and with its single precision")
+        table("Same weights, a piece of a body", head, short(wish.python, wish.out, wish.threads))
+    if "int8" in parts:
+        model(wish.python, wish.out, "small")
+        head = ("a window", "processor s, 32 bits", "8 bits", "Dice of one with the other")
+        table("8-bit integers", head, eight_bits(wish.out))
     if "windows" in parts:
         table("Windows of one network", ("voxels", *BUDGETS, "processor s to prepare"), windows(wish.out))
+        table("Windows by length", ("length", *BUDGETS), lengths(wish.out))
     if "levers" in parts:
         table(
             "A small trained network",

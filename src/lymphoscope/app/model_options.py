@@ -43,6 +43,9 @@ TrainingData = Annotated[
 Citation = Annotated[str, typer.Option("--citation", metavar="TEXT", help="What to cite.", rich_help_panel=_SAYS)]
 Yes = Annotated[bool, typer.Option("--yes", help="Agree to what would be asked: fetching, removing.")]
 Replace = Annotated[bool, typer.Option("--force", help="Replace a model of that name, once the new one is whole.")]
+CalibrationCases = Annotated[
+    int, typer.Option("--cases", metavar="N", help="Cases that are looked at: half to calibrate, half to compare.")
+]
 RunModel = Annotated[
     str | None,
     typer.Option(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import shutil
+import sys
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,14 +21,25 @@ import torch
 from lymphoscope.app.cli import main
 from lymphoscope.app.models.known import known
 from lymphoscope.app.models.source import Fetching, model_folder
+from lymphoscope.app.models.store import Store
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.io.dataset.writing import About, NewCase, write_nnunet
 from lymphoscope.io.nifti import read_nifti
+from lymphoscope.learn.foreign.convert import foreign_name
+from lymphoscope.learn.foreign.effort import Effort
+from lymphoscope.learn.foreign.plans import foreign_plan
+from lymphoscope.learn.foreign.predictor import predict
+from lymphoscope.learn.foreign.preparing import prepared
+from lymphoscope.learn.foreign.stored import Budget, network_file, open_stored
+from lymphoscope.nets.heads import segment
+from lymphoscope.nets.network import Network
+from lymphoscope.nets.unet import unet
 
 ROOT = Path(__file__).parents[2]
+OPS = importlib.import_module("openvino.opset13")
 Say = Callable[..., tuple[int, Any, str]]
 
 
@@ -130,6 +145,116 @@ def test_the_stored_model_draws_nnunets_mask(stored: Path, say: Say, tmp_path: P
         say("predict", "suv4.0", tmp_path / "Dataset001_One", "-o", tmp_path / "x", "--budget", "fast", store=stored)[0]
         == 2
     )
+
+
+@pytest.fixture(scope="module")
+def cascade(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders of a coarse network and of one that reads its labels, of random weights, as nnU-Net leaves them."""
+    results = tmp_path_factory.mktemp("results")
+    models = _module(ROOT / "oracles" / "nnunet_models.py")
+    for number, kind in enumerate(("before", "cascade")):
+        made = models.spec(kind)
+        name = made["configuration"]
+        plan = foreign_plan(made["plans"], made["dataset"], name)
+        torch.manual_seed(number)
+        backbone = unet(plan.inputs, 3, **plan.network)
+        network = Network(backbone, [segment(backbone.widths, 3, 3)])
+        weights = {foreign_name(own, 3): weight for own, weight in network.state_dict().items()}
+        for word in [word for word in weights if "seg_layers" in word and word.endswith("weight")]:
+            weights[word] *= 100.0  # so that every class is somewhere the likeliest
+        folder = results / f"nnUNetTrainer__nnUNetPlans__{name}"
+        (folder / "fold_0").mkdir(parents=True)
+        torch.save(
+            {"network_weights": weights, "init_args": {"configuration": name}},
+            folder / "fold_0" / "checkpoint_final.pth",
+        )
+        (folder / "plans.json").write_text(json.dumps(made["plans"]))
+        (folder / "dataset.json").write_text(json.dumps(made["dataset"]))
+    return results
+
+
+def test_a_cascade_is_stored_with_what_it_reads(cascade: Path, say: Say, tmp_path: Path) -> None:
+    """The second network hears the labels of the first: by hand, and as stored."""
+    store, fine = tmp_path / "models", cascade / "nnUNetTrainer__nnUNetPlans__3d_cascade"
+    status, card, _ = say("models", "add", fine, "--name", "two", store=store)
+    assert status == 0 and card["previous"] == "3d_lowres" and "previous/fold_0/model.bin" in card["files"]
+    status, _, _ = say("models", "add", cascade / "nnUNetTrainer__nnUNetPlans__3d_lowres", "--name", "one", store=store)
+    assert status == 0
+    budget = Budget(Effort(mirror=False), "f32", "")
+    one, two = (open_stored(store / name, budget) for name in ("one", "two"))
+    held = golden()
+    grid = Geometry.axial(held["ct"].shape, tuple(held["spacing"].tolist()))
+    images = {"ct:hu": Volume(held["ct"], grid, Unit.HU),
+              "pet:suv": Volume(held["pet"].astype(np.float32), grid, Unit.SUV_BW)}  # fmt: skip
+    first = predict(one, images, budget.effort).classes.array
+    seen = prepared(two.plan, [images[role].array for role in two.roles], grid, first).images
+    assert seen.shape[0] == 4 and (seen[2:].sum(axis=0) <= 1).all()
+    assert any(0 < channel.mean() < 1 for channel in seen[2:]), "the first network draws something, somewhere"
+    heard: list[np.ndarray] = []
+    inner = two.members[0]
+    spied = replace(two, members=[lambda patch: (heard.append(patch), inner(patch))[1]])
+    predict(spied, images, budget.effort)
+    assert (heard[0][0] == seen[:, :16, :24, :24]).all()
+    alone = tmp_path / "alone"
+    shutil.copytree(fine, alone / fine.name)
+    status, record, _ = say("models", "add", alone, "--name", "three", store=store)
+    assert status != 0 and record["messages"][0]["code"] == "MODEL-E-FOLDER"
+
+
+@pytest.fixture(scope="module")
+def two_cases(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set of the golden case twice, the second mirrored."""
+    held = golden()
+    grid = Geometry.axial(held["ct"].shape, tuple(held["spacing"].tolist()))
+    cases = []
+    for name, turn in (("one", 1), ("two", -1)):
+        images = {"ct:hu": Volume(held["ct"][..., ::turn].copy(), grid, Unit.HU),
+                  "pet:suv": Volume(held["pet"][..., ::turn].astype(np.float32), grid, Unit.SUV_BW)}  # fmt: skip
+        cases.append(NewCase(name, images, Volume(held["labels"][..., ::turn].copy(), grid, Unit.LABEL)))
+    data = tmp_path_factory.mktemp("data") / "Dataset001_Two"
+    write_nnunet(data, cases, About("two"))
+    return data
+
+
+def test_a_model_without_nncf_stays_as_it_was(
+    stored: Path, two_cases: Path, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    status, record, _ = say("models", "calibrate", "blobs", two_cases, store=stored)
+    assert status == 2 and record["messages"][0]["code"] == "USE-E-EXTRA"
+    assert say("models", "calibrate", "blobs", two_cases, "--cases", "1", store=stored)[0] == 2
+    assert say("models", "verify", "blobs", store=stored)[1]["sound"] and "int8" not in Store(stored).card("blobs")
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_networks_in_8_bits_are_kept_when_they_draw_the_same(
+    broken: bool, stored: Path, two_cases: Path, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a stand-in for nncf: the network itself, or one that draws nothing; `fast` takes what was kept."""
+    shutil.copytree(stored, tmp_path / "models")
+    seen: list[int] = []
+
+    def quantize(network: Any, dataset: list[np.ndarray], **words: Any) -> Any:
+        seen.append(words["subset_size"])
+        for node in network.get_ops() if broken else ():
+            if node.get_type_name() == "Result":
+                less = OPS.minimum(node.input_value(0), np.float32(-1))
+                node.input(0).replace_source_output(less.output(0))
+        return network
+
+    stand_in = SimpleNamespace(quantize=quantize, Dataset=list, QuantizationPreset=SimpleNamespace(MIXED=None))
+    monkeypatch.setitem(sys.modules, "nncf", stand_in)
+    status, record, _ = say("models", "calibrate", "blobs", two_cases, store=tmp_path / "models")
+    assert seen and 0 < seen[0] <= 4, "windows of one case of two"
+    assert say("models", "verify", "blobs", store=tmp_path / "models")[1]["sound"]
+    fold = tmp_path / "models" / "blobs"
+    if broken:
+        assert status != 0 and record["messages"][0]["code"] == "RUN-E-EXPORT"
+        assert network_file(fold, "0", True).name == "model.xml"
+    else:
+        assert status == 0 and record["int8"] == {"cases": 1, "compared_on": 1, "dice_with_32_bits": 1.0}
+        assert network_file(fold, "0", True).name == "int8.xml"
+        assert network_file(fold, "0", False).name == "model.xml"
 
 
 def test_a_changed_file_is_found_and_nothing_is_lost(foreign: Path, stored: Path, say: Say, tmp_path: Path) -> None:

@@ -14,7 +14,18 @@ from lymphoscope.app.models.store import Store
 from lymphoscope.app.show import Manner
 from lymphoscope.core.errors import LymphoscopeError
 
-_SHOWN = ("title", "licence", "training_data", "citation", "page", "note", "configuration", "trainer", "source")
+_SHOWN = (
+    "title",
+    "licence",
+    "training_data",
+    "citation",
+    "page",
+    "note",
+    "configuration",
+    "previous",
+    "trainer",
+    "source",
+)
 
 
 def listing(record: Mapping[str, Any], manner: Manner) -> None:
@@ -42,6 +53,9 @@ def one(name: str, card: Mapping[str, Any], manner: Manner) -> None:
             ("networks", ", ".join(map(str, card["folds"]))), ("reads", ", ".join(card["roles"])),
             ("draws", ", ".join(card["lesion"])), ("files", str(len(card["files"]))),
         ]  # fmt: skip
+    if "int8" in card:
+        same = f"Dice {card['int8']['dice_with_32_bits']:.3f} with 32 bits on {card['int8']['compared_on']} other cases"
+        rows.append(("8-bit integers", f"calibrated on {card['int8']['cases']} cases; {same}"))
     show.out().print(show.table(("", ""), rows))
 
 
