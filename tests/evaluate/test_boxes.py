@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphoscope.evaluate.boxes import box_giou, box_iou, centre_in_box, lesion_boxes
+from lymphoscope.evaluate.boxes import box_giou, box_iou, centre_in_box, lesion_boxes, voxels_in
 
 UNIT = np.array([[[0, 0, 0], [2, 2, 2]]], float)
 
@@ -33,3 +33,13 @@ def test_boxes_of_lesions_reach_the_outer_edges_of_voxels() -> None:
 def test_a_centre_lies_in_a_box_or_not() -> None:
     others = np.concatenate([UNIT, UNIT + 5])
     assert centre_in_box(UNIT + 0.5, others).tolist() == [[True, False]]
+
+
+def test_a_box_holds_the_voxels_whose_middle_it_holds() -> None:
+    labels = np.zeros((6, 6, 6), np.int32)
+    labels[1:3, 1:3, 1:3], labels[4, 4, 4:] = 1, 2
+    edges = np.array(
+        [[[1, 1, 1], [3, 3, 3]], [[0, 0, 0], [2.4, 9, 9]], [[4, 4, 3], [9, 9, 5.6]], [[7, 7, 7], [8, 8, 8]]]
+    )
+    assert voxels_in(edges, labels).tolist() == [[8, 0], [4, 0], [0, 2], [0, 0]]
+    assert voxels_in(edges, np.zeros((6, 6, 6), np.int32)).shape == (4, 0)

@@ -9,7 +9,9 @@ from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.evaluate.case import CaseResult, EvaluationSettings, Pair, evaluate_case
 from lymphoscope.evaluate.catalogue import METRICS, reference_page
+from lymphoscope.evaluate.detection import average_precision, froc
 from lymphoscope.evaluate.size import Strata
+from lymphoscope.io.boxes import ScoredBoxes
 
 GRID = Geometry.axial((20, 30, 30), (5.0, 4.0, 4.0), (-60, -60, -50))
 ML = 0.08
@@ -116,6 +118,25 @@ def test_probability_maps_give_scores_and_calibration() -> None:
     voxels = p.size
     assert found.numbers["probability_mae"] == pytest.approx((216 * 0.2 + 8 * 0.3) / voxels)
     assert found.numbers["ece"] == pytest.approx((216 * 0.2 + 8 * 0.3) / 224)
+
+
+def test_boxes_stand_for_lesions_where_they_are_given() -> None:
+    edges = [
+        [[5, 5, 5], [11, 11, 11]],
+        [[15, 20, 20], [17, 22, 22]],
+        [[5, 5, 5], [11, 11, 8]],
+        [[-9, -9, -9], [0, 0, 0]],
+    ]
+    boxes = ScoredBoxes.on(GRID, edges, [0.9, 0.4, 0.7, 0.2])
+    found = result(mask(FAR), mask(NODE, ((15, 5, 5), 2)), boxes=boxes).candidates
+    assert set(found) == {"iou_10", "iou_25", "iou_50", "any_overlap", "centre_in_box"}
+    np.testing.assert_allclose(found["iou_50"].closeness, [[1, 0], [0, 0], [0.5, 0], [0, 0]], atol=1e-9)
+    for rule in ("any_overlap", "centre_in_box"):
+        assert found[rule].hits.tolist() == [[True, False], [False, False], [True, False], [False, False]]
+    curve = froc([found["any_overlap"]])
+    assert curve is not None
+    assert curve.at(0.5) == 0.5, "the second box of a lesion is no false positive"
+    assert average_precision([found["any_overlap"]]) == 0.5
 
 
 def test_another_grid_is_refused() -> None:
