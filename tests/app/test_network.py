@@ -11,6 +11,7 @@ import pytest
 
 from lymphoscope.app import network
 from lymphoscope.app.again import read_again
+from lymphoscope.app.batch.table import _facts
 from lymphoscope.app.doubt import beside_practice, beside_training
 from lymphoscope.app.network import _Said, _ways, _weighed
 from lymphoscope.app.pipeline import run
@@ -165,6 +166,9 @@ def test_a_run_measures_the_networks_mask(drawing: RunSettings, clinic: Callable
     assert all(0.5 <= lesion["ai_probability"] <= 1 for lesion in record["lesions"])
     assert len(record["software"]["model_sha256"]) == 64 and record["settings"]["model"] == "hot"
     assert record["doubt"]["tmtv_ml_range"] == [1.0, 9000.0] and record["doubt"]["wide"]
+    columns = _facts(record)
+    assert (columns["network_low_ml"], columns["network_high_ml"]) == (1.0, 9000.0)
+    assert columns["n_unlike_training"] == sum(row["unlike"] for row in record["doubt"]["likeness"]) >= 1
     shown = (tmp_path / "case" / "report.html").read_text()
     told = ("network&#39;s interval 1.0–9000 mL", "hot, network 2 alone", "! unlike", "Uptake time", "Liver SUVmean",
             "Not computed: mirroring", "Probability")  # fmt: skip

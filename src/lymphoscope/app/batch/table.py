@@ -99,6 +99,9 @@ def _facts(record: Mapping[str, Any]) -> dict[str, Any]:
     facts |= {name: index["value"] for name, index in record["indices"].items()}
     for method, row in record["sensitivity"]["methods"].items():
         facts[f"tmtv_ml {method}"] = row.get("tmtv_ml")
+    if doubt := record.get("doubt"):
+        facts["network_low_ml"], facts["network_high_ml"] = doubt["tmtv_ml_range"]
+        facts["n_unlike_training"] = sum(row["unlike"] for row in doubt["likeness"])
     if "prognosis" in record:
         told = record["prognosis"]
         facts[f"risk {told['endpoint']['name']}"] = told["risk"]
