@@ -7,6 +7,8 @@ Reference: Kozlov et al., arXiv:2002.08679 (NNCF); post-training quantization wi
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -72,20 +74,17 @@ def quantized(network: Path, shown: Sequence[Floats], out: Path) -> None:
     Raises:
         LymphoscopeError: ``USE-E-EXTRA`` without nncf.
     """
-    try:
-        import nncf  # noqa: PLC0415 - an extra, and slow to load
-    except ImportError:
-        what = "ranges of numbers are measured by nncf, which is not installed"
-        raise LymphoscopeError("USE-E-EXTRA", what, fix="Install the extra int8.") from None
-    logging.getLogger("nncf").setLevel(logging.CRITICAL)
-    whole: Any = openvino.Core().read_model(network)
-    flat = len(whole.inputs[0].shape) == 4
-    made = nncf.quantize(
-        whole,
-        nncf.Dataset([window[:, :, 0] if flat else window for window in shown]),
-        preset=nncf.QuantizationPreset.MIXED,
-        subset_size=len(shown),
-    )
+    with contextlib.redirect_stdout(io.StringIO()):  # it draws bars of its own, where only results belong
+        try:
+            import nncf  # noqa: PLC0415 - an extra, and slow to load
+        except ImportError:
+            what = "ranges of numbers are measured by nncf, which is not installed"
+            raise LymphoscopeError("USE-E-EXTRA", what, fix="Install the extra int8.") from None
+        logging.getLogger("nncf").setLevel(logging.CRITICAL)
+        whole: Any = openvino.Core().read_model(network)
+        flat = len(whole.inputs[0].shape) == 4
+        examples = nncf.Dataset([window[:, :, 0] if flat else window for window in shown])
+        made = nncf.quantize(whole, examples, preset=nncf.QuantizationPreset.MIXED, subset_size=len(shown))
     openvino.save_model(made, out, compress_to_fp16=False)
 
 
