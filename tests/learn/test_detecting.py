@@ -37,7 +37,7 @@ LEAN = OWN["lean-detector"].stages[0]
 SIDE = 12
 
 
-def cube(first: tuple[int, int, int], shape: tuple[int, int, int] = (32, 32, 32)) -> tuple[dict[str, Volume], Volume]:
+def cube(first: tuple[int, int, int], shape: tuple[int, int, int] = (24, 24, 24)) -> tuple[dict[str, Volume], Volume]:
     """A cube of SUV 8 in SUV 1, voxels of 4 mm."""
     grid, where = Geometry.axial(shape, (4.0, 4.0, 4.0)), tuple(slice(a, a + SIDE) for a in first)
     suv, hu, labels = np.ones(shape, np.float32), np.full(shape, 20, np.float32), np.zeros(shape, np.int16)
@@ -62,17 +62,17 @@ def narrow(learn: Learn, size: int) -> Learn:
 
 
 def test_a_cube_is_found_in_sixty_steps(tmp_path: Path) -> None:
-    stage = replace(LEAN, learn=narrow(LEAN.trained, 32))
+    stage = replace(LEAN, learn=narrow(LEAN.trained, 24))
 
     def prepared(number: int, first: tuple[int, int, int]) -> Prepared:
         volumes, marked = cube(first)
         images, grid = inputs(stage, volumes)
         return Prepared(f"c{number}", f"p{number}", images, truth(marked, grid), places(truth(marked, grid)), grid, {})
 
-    cases = [prepared(n, first) for n, first in enumerate([(4, 6, 12), (14, 9, 5), (8, 16, 10), (2, 14, 17)])]
+    cases = [prepared(n, first) for n, first in enumerate([(2, 4, 10), (11, 7, 3), (6, 11, 8), (0, 9, 11)])]
     net = fit(Task(stage.trained, cases, 2, 0, Budget(60), tmp_path), Machine())
-    first = (11, 7, 13)
-    rows = BoxWindows()(by_torch(net), prepared(9, first).images, View((32, 32, 32)))
+    first = (8, 5, 9)
+    rows = BoxWindows()(by_torch(net), prepared(9, first).images, View((24, 24, 24)))
     best = rows[rows[:, 0].argmax(), 1:].reshape(1, 2, 3)
     wanted = np.array([[first, np.add(first, SIDE)]], float)
     assert box_iou(best, wanted)[0, 0] > 0.3
@@ -126,11 +126,10 @@ def test_mirrored_windows_say_the_same_box() -> None:
 
 
 def data_set(folder: Path) -> Path:
-    """Phantoms in two folds, one held out."""
-    cases = (NewCase(f"case{n}", *lesion_phantom(n), held_out=n == 4) for n in range(5))
+    """Phantoms, of which the first fold predicts one and learns from the other, and one held out."""
+    cases = (NewCase(f"case{n}", *lesion_phantom(n), held_out=n == 2) for n in range(3))
     data = write_nnunet(folder / "Dataset007_Phantoms", cases, About("Phantoms"))
-    halves = [["case0", "case1"], ["case2", "case3"]]
-    folds = [{"train": halves[1 - n], "val": halves[n]} for n in range(2)]
+    folds = [{"train": [f"case{1 - n}"], "val": [f"case{n}"]} for n in range(2)]
     (data / "splits_final.json").write_text(json.dumps(folds))
     return data
 
@@ -146,32 +145,28 @@ def small(recipe: Recipe) -> Recipe:
     )
 
 
-def test_it_trains_goes_on_after_a_kill_predicts_boxes_and_masks_and_is_evaluated(tmp_path: Path) -> None:
+def test_it_trains_predicts_boxes_and_masks_and_is_evaluated(tmp_path: Path) -> None:
     data, recipe, run = data_set(tmp_path), small(DETECTORS["pd03-nndetection"]), tmp_path / "run"
-    train(recipe, data, run, Training(steps=2), silent)
-    log = (run / "fold_1" / "lesions" / "log.csv").read_text()
+    card = train(recipe, data, run, Training(folds=(0,), steps=2), silent)
+    log = (run / "fold_0" / "lesions" / "log.csv").read_text()
     assert {"objects", "boxes", "dice", "ce"} <= set(log.splitlines()[0].split(","))
-    for name in ("weights.safetensors", "model.xml"):
-        (run / "fold_1" / "lesions" / name).unlink()
-    before = read_boxes(run / "out_of_fold" / "lesions-boxes" / "case0.csv")
-    assert len(before.scores) and (before.scores[:-1] >= before.scores[1:]).all()
-    card = train(recipe, data, run, Training(steps=2), silent)
-    assert sorted(card["folds"]) == ["0", "1"]
+    assert train(recipe, data, run, Training(folds=(0,), steps=2), silent) == card
+    told = read_boxes(run / "out_of_fold" / "lesions-boxes" / "case0.csv")
+    assert len(told.scores) and (told.scores[:-1] >= told.scores[1:]).all()
 
-    made = {}
-    for engine in ("openvino", "torch"):
-        predict(run, data, tmp_path / engine, Wanted(None, engine, "held-out", probability=True))
-        made[engine] = read_boxes(tmp_path / engine / "boxes" / "case4.csv")
-        mask = read_nifti(tmp_path / engine / "case4.nii.gz", Unit.LABEL).array
-        assert mask.shape == (32, 32, 32)
-    np.testing.assert_allclose(made["openvino"].scores, made["torch"].scores, atol=2e-3)
-    np.testing.assert_allclose(made["openvino"].corners, made["torch"].corners, atol=0.05)
+    predict(run, data, tmp_path / "masks", Wanted(None, "openvino", "held-out", probability=True))
+    boxes = read_boxes(tmp_path / "masks" / "boxes" / "case2.csv")
+    map_ = read_nifti(tmp_path / "masks" / "probability" / "case2.nii.gz", Unit.PROBABILITY)
+    edges = boxes.edges(map_.geometry)
+    assert map_.array.shape == (32, 32, 32) and len(edges) and edges.min() >= 0 and edges.max() <= 32
+    assert map_.array.max() == pytest.approx(boxes.scores[0], abs=1e-4), "a map has the scores of the boxes"
+    assert (read_nifti(tmp_path / "masks" / "case2.nii.gz", Unit.LABEL).array == (map_.array > 0.5)).all()
 
+    (data / "labelsTr" / "case1.nii.gz").unlink()
     folders = Folders(run / "validation", data / "labelsTr", boxes=run / "out_of_fold" / "lesions-boxes")
     summary = evaluated(folders, Request()).record["summary"]
-    assert set(summary["froc"]["by_rule"]["any_overlap"]["sensitivity"]["luna7"]) == {
-        "0.125", "0.25", "0.5", "1", "2", "4", "8", "mean",
-    }  # fmt: skip
+    rates = summary["froc"]["by_rule"]["any_overlap"]["sensitivity"]["luna7"]
+    assert set(rates) == {"0.125", "0.25", "0.5", "1", "2", "4", "8", "mean"}
     assert 0 <= summary["froc"]["map"] <= 1
 
 
