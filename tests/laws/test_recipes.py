@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from lymphoscope.core.course import scans_seen, steps_back
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
@@ -29,7 +30,7 @@ from lymphoscope.learn.losses.loss import total
 from lymphoscope.learn.parts import made
 from lymphoscope.learn.planned import net_facts
 from lymphoscope.learn.predict import Member, predict_stage
-from lymphoscope.learn.prepare import Prepared, inputs, places, truth, wanted
+from lymphoscope.learn.prepare import Prepared, inputs, places, truths, wanted
 from lymphoscope.learn.supervision import Supervision, Update
 from lymphoscope.learn.torch_engine import by_torch
 from lymphoscope.recipes.catalogue import RECIPES
@@ -78,6 +79,7 @@ NARROW: Mapping[str, Mapping[str, Any]] = {
     "multi_scale": {"reach": 8},
     "fcn8s": {"widths": (8, 8, 16, 16, 16), "bottom": 16},
     "deepmedic": {"widths": (6,) * 8, "joined": (12, 12)},
+    "las_net": {"width": 4, "heads": (1, 1, 2, 2), "window": 4},
 }
 """Settings that make a network of tests out of one of papers; elsewhere an eighth of its widths."""
 
@@ -105,13 +107,16 @@ VARIANTS = (
     "m4-seg-first",
     "m2-zhou",
     "m2-zhou-twice",
+    "lean-course",
+    "lean-course-alone",
+    "lean-course-fused",
     "lean-detector",
     "lean-pair",
     "lean-partial",
     "lean-reducer",
     "lean-views",
 )
-"""Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, c2-unet2: `b3-unet3d`), or `lean-unet` in the place of
+"""Settings of one network with `m1-joint` (m2-zhou: `b5-vnet`, c2-unet2: `b3-unet3d`), or one of ours in the place of
 another network (lean-…): what differs is tested with heads and losses."""
 
 
@@ -128,6 +133,7 @@ SLOW = (
     "pd02-multistage",
     "pd03-nndetection",
     "s1-mumford-shah",
+    "t3-las-net",
     "u3-concord",
     "u3-discount",
     "w1-consistency",
@@ -187,6 +193,7 @@ def phantom_of(stage: Stage, seed: int, shape: tuple[int, int, int] = (32, 32, 3
     """A phantom, and of earlier stages maps that are nearly right."""
     volumes, labels = lesion_phantom(seed, shape=shape)
     rng = np.random.default_rng(seed)
+    volumes |= {role: volumes[steps_back(role)[0]] for role in stage.reads if steps_back(role)[1]}
     for role in stage.reads:
         if role not in volumes:
             said = np.clip(0.1 + 0.8 * labels.array + rng.normal(0, 0.04, shape), 0, 1).astype(np.float32)
@@ -198,7 +205,8 @@ def batch_of(stage: Stage, count: int = 2) -> Batch:
     """The first batch of a training on one phantom."""
     volumes, labels = phantom_of(stage, 3)
     images, grid = inputs(stage, volumes)
-    marked = truth(labels, grid)
+    marked = truths([labels] * scans_seen(stage.reads), grid)
+    assert marked is not None
     images = np.concatenate([images, wanted(stage, volumes, grid)])
     told, made_of = {"outcome:event": 1.0}, stage.trained.images
     case = Prepared("c", "p", images, marked, places(marked), grid, told, made_of)
@@ -339,7 +347,8 @@ def _dice(net: torch.nn.Module, batch: Batch) -> float:
     with torch.no_grad():
         lesion = net.predict(batch.images)[:, : len(LABELS)].argmax(1, keepdim=True)  # type: ignore[operator]
     gap = (batch.labels.shape[-1] - lesion.shape[-1]) // 2
-    wanted = batch.labels if gap == 0 else batch.labels[..., gap:-gap, gap:-gap, gap:-gap]
+    latest = batch.labels[:, :1]
+    wanted = latest if gap == 0 else latest[..., gap:-gap, gap:-gap, gap:-gap]
     known = wanted >= 0
     return float(2 * ((lesion == 1) & (wanted == 1)).sum() / ((lesion == 1)[known].sum() + (wanted == 1).sum()))
 

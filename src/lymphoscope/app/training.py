@@ -118,11 +118,11 @@ def train(recipe: Recipe, data_path: Path, out: Path, wanted: Training, progress
     from lymphoscope.learn import crossval  # noqa: PLC0415
     from lymphoscope.learn.fit import Budget, Machine  # noqa: PLC0415
     from lymphoscope.learn.fold import Terms  # noqa: PLC0415
-    from lymphoscope.learn.planned import Division, planned  # noqa: PLC0415
+    from lymphoscope.learn.planned import Division, images, planned  # noqa: PLC0415
 
     torch.set_num_threads(wanted.threads)
     notes = Notes()
-    data, run = open_dataset(data_path), Run(out)
+    data, run = open_dataset(data_path).looking_back(images(recipe)), Run(out)
     foretold = endpoint(wanted.outcome) if wanted.outcome else None
     if run.plan_file.exists():
         plan = run.plan()

@@ -36,8 +36,8 @@ def lesion_phantom(
     sides = np.asarray(shape, float)
     truth = np.zeros(shape, np.int16)
     for _ in range(lesions):
-        truth[_ellipsoid(shape, rng.uniform(0.2, 0.7, 3) * sides, rng.uniform(2.5, 5.0, 3))] = 1
-    organ = _ellipsoid(shape, _ORGAN * sides, np.full(3, 4.0)) & (truth == 0)
+        truth[ellipsoid(shape, rng.uniform(0.2, 0.7, 3) * sides, rng.uniform(2.5, 5.0, 3))] = 1
+    organ = ellipsoid(shape, _ORGAN * sides, np.full(3, 4.0)) & (truth == 0)
     suv = np.where((truth > 0) | organ, 8.0, 1.0) + rng.normal(0.0, 0.2, shape)
     hu = np.where(organ, 150.0, 20.0) + rng.normal(0.0, 5.0, shape)
     images = {
@@ -47,9 +47,16 @@ def lesion_phantom(
     return images, Volume(truth, grid, Unit.LABEL)
 
 
-def _ellipsoid(
+def ellipsoid(
     shape: tuple[int, int, int], centre: NDArray[np.float64], radii: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
+    """Voxels whose centre lies in an ellipsoid along the axes.
+
+    Args:
+        shape: Voxels along (z, y, x).
+        centre: Index of the middle.
+        radii: Along each axis, voxels.
+    """
     axes = np.ogrid[tuple(slice(0, n) for n in shape)]
     inside = sum(((axis - c) / r) ** 2 for axis, c, r in zip(axes, centre, radii, strict=True))
     return np.asarray(inside <= 1.0)

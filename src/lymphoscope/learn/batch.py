@@ -21,6 +21,7 @@ class Batch:
     Attributes:
         images: Channels of the stage's inputs in their order, scaled: (batch, channels, *space), float.
         labels: 0 background, 1 … lesion classes, `IGNORE` where unknown: (batch, 1, *space), int64; None without masks.
+            Where earlier scans are read, one channel a scan, the latest first.
         targets: Further things to learn by name, such as ``outcome:progression`` (batch,) or ``pet:suv``.
         cases: Case id of each example.
     """

@@ -13,7 +13,7 @@ from lymphoscope.learn.abreast import train_abreast
 from lymphoscope.learn.fold import Part, Terms, join_fold, train_fold, volumes_of
 from lymphoscope.learn.foretelling import gather
 from lymphoscope.learn.outcomes import targets_of
-from lymphoscope.learn.prepare import Prepared, inputs, places, store, truth, wanted
+from lymphoscope.learn.prepare import Prepared, inputs, places, store, truths, wanted
 from lymphoscope.learn.run import Run
 from lymphoscope.recipes.planning import Plan
 from lymphoscope.recipes.spec import Recipe, Stage
@@ -84,7 +84,7 @@ def _prepare(plan: Plan, data: DataSet, run: Run, stage: Stage, progress: Progre
             continue
         volumes, labels = volumes_of(plan, data, run, entry, stage)
         images, grid = inputs(stage, volumes)
-        marked = None if labels is None else truth(labels, grid)
+        marked = truths(labels, grid)
         lesions = () if marked is None else places(marked)
         targets = targets_of(entry, plan.endpoint)
         shown = np.concatenate([images, wanted(stage, volumes, grid)])

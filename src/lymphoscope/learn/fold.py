@@ -130,8 +130,8 @@ def trained(plan: Plan, run: Run, stage: Stage, fold: int) -> Network:
 
 def volumes_of(
     plan: Plan, data: DataSet, run: Run, entry: Entry, stage: Stage
-) -> tuple[Mapping[str, Volume], Volume | None]:
-    """What a stage reads of a case and is to make: images of the data set, maps of earlier stages, and the mask."""
+) -> tuple[Mapping[str, Volume], tuple[Volume | None, ...]]:
+    """What a stage reads of a case and is to make: images of the data set, maps of earlier stages, each scan's mask."""
     earlier = {other.id: other for other in plan.recipe.stages}
     roles = (*stage.reads, *(stage.learn.images if stage.learn else ()))
     sample = data.read(entry, [role for role in dict.fromkeys(roles) if role not in earlier])
@@ -140,7 +140,7 @@ def volumes_of(
         for role in stage.reads
         if role in earlier
     }
-    return {**sample.volumes, **maps}, sample.labels
+    return {**sample.volumes, **maps}, (sample.labels, *sample.earlier)
 
 
 def _foretell(plan: Plan, run: Run, part: Part, member: Member) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from lymphoscope.core.course import steps_back
 from lymphoscope.core.errors import Notes
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.io.dataset.cases import UNITS, DataSet
@@ -75,7 +76,7 @@ def planned(
 
 def images(recipe: Recipe) -> tuple[str, ...]:
     """Roles of the images that a recipe reads, those of its last stage first."""
-    return tuple(role for role in recipe.reads if role in UNITS)
+    return tuple(role for role in recipe.reads if steps_back(role)[0] in UNITS)
 
 
 def net_facts(stage: Stage, classes: int) -> NetFacts:

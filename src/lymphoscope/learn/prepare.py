@@ -32,7 +32,8 @@ class Prepared:
         id: Case.
         patient: Whose it is.
         images: Channels of what the stage reads, in its order, scaled: (channels, z, y, x), float32; read-only.
-        labels: 0 background, 1 … classes, `UNMARKED` where unknown: (z, y, x), int8; None without a mask.
+        labels: 0 background, 1 … classes, `UNMARKED` where unknown: (z, y, x), int8; None without a mask. Where earlier
+            scans are read (scans, z, y, x), the latest first.
         lesions: Voxels of each lesion, or a sample of them: one (n, 3) array of (z, y, x) a lesion.
         grid: Where the stage works.
         targets: Further things to learn, by name.
@@ -97,6 +98,23 @@ def channels(stage: Stage) -> int:
     return seen
 
 
+def truths(labels: Sequence[Volume | None], grid: Geometry) -> NDArray[np.int8] | None:
+    """What is known of the scans that a stage sees, on its grid.
+
+    Args:
+        labels: Of each scan, the latest first; None where nobody drew a mask.
+        grid: Where the stage works.
+
+    Returns:
+        (z, y, x) of a single scan, else (scans, z, y, x), `UNMARKED` where a scan has no mask; None where none has.
+    """
+    if all(one is None for one in labels):
+        return None
+    unknown = np.full(grid.shape, UNMARKED, np.int8)
+    marked = [unknown if one is None else truth(one, grid) for one in labels]
+    return marked[0] if len(marked) == 1 else np.stack(marked)
+
+
 def truth(labels: Volume, grid: Geometry) -> NDArray[np.int8]:
     """A label map on the grid of a stage; `UNMARKED` stays where the nearest voxel has it.
 
@@ -128,12 +146,13 @@ def places(labels: NDArray[np.int8]) -> tuple[NDArray[np.int32], ...]:
     """Voxels of every lesion, so that a small one can be drawn as often as a large one.
 
     Args:
-        labels: Label map, (z, y, x).
+        labels: Label map, (z, y, x); of several scans that of the latest counts.
 
     Returns:
         For each connected lesion up to some thousand of its voxels, evenly thinned: (n, 3) of (z, y, x).
     """
-    return tuple(group[:: -(-len(group) // _MOST_VOXELS_OF_A_LESION)] for group in regions(labels > 0))
+    latest = labels.reshape(-1, *labels.shape[-3:])[0]
+    return tuple(group[:: -(-len(group) // _MOST_VOXELS_OF_A_LESION)] for group in regions(latest > 0))
 
 
 def store(case: Prepared, folder: Path) -> None:

@@ -8,12 +8,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.dataset.cases import UNMARKED
 from lymphoscope.learn.prepare import Prepared
 from lymphoscope.learn.view import View
 
 Cut = tuple[NDArray[np.float32], NDArray[np.int8] | None]
-"""Images (channels, *space) and labels (*space) of an example."""
+"""Images (channels, *space) and labels of an example: (*space), or (scans, *space) where earlier scans are read."""
 
 
 class Sampler(Protocol):
@@ -62,6 +63,62 @@ class Patches:
         return box(case.images, where, 0.0), None if case.labels is None else box(case.labels, where, UNMARKED)
 
 
+class ClassRatio:
+    """Boxes of two scans of a patient, centred as often as is wanted on what became of a lesion.
+
+    Args:
+        size: Side in voxels, one number or (z, y, x).
+        ratios: How often, each relative to the others, a box is centred on no lesion, on one of the latest scan only,
+            on one of the earlier scan only, and on one of both. What a case has not is left out.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` for ratios that are none.
+
+    Reference: Tie et al., Radiol Artif Intell 2025: 1 : 2 : 2 : 4.
+    """
+
+    def __init__(self, size: int | Sequence[int] = 112, ratios: Sequence[float] = (1.0, 2.0, 2.0, 4.0)) -> None:
+        if len(ratios) != len(FATES) or min(ratios) < 0 or ratios[0] <= 0:
+            raise LymphoscopeError("USE-E-VALUE", f"{tuple(ratios)} are no four ratios, of which the first is above 0")
+        self.view, self._ratios = View(_sides(size, 3)), tuple(ratios)
+        self._known: dict[str, list[NDArray[np.int64]]] = {}
+
+    def cut(self, case: Prepared, rng: np.random.Generator, context: int) -> Cut:
+        """A box of a case; arguments and result as for `Patches`, labels (scans, z, y, x)."""
+        voxel = self._voxel(case, rng)
+        starts = [
+            _start(length, side, None if voxel is None else int(voxel[axis]), rng)
+            for axis, (length, side) in enumerate(zip(case.shape, self.view.size, strict=True))
+        ]
+        where = [(a - context, a + side + context) for a, side in zip(starts, self.view.size, strict=True)]
+        return box(case.images, where, 0.0), None if case.labels is None else box(case.labels, where, UNMARKED)
+
+    def _voxel(self, case: Prepared, rng: np.random.Generator) -> NDArray[np.int64] | None:
+        """Where a box is centred; None for anywhere, most of which is no lesion."""
+        if case.id not in self._known:
+            self._known[case.id] = [np.argwhere(fates_of(case.labels) == fate) for fate in (1, 2, 3)]
+        there = self._known[case.id]
+        shares = np.array([self._ratios[0], *(r * bool(len(v)) for r, v in zip(self._ratios[1:], there, strict=True))])
+        fate = int(rng.choice(len(FATES), p=shares / shares.sum()))
+        return there[fate - 1][int(rng.integers(len(there[fate - 1])))] if fate else None
+
+
+FATES = ("none", "new", "gone", "kept")
+"""What a voxel of two scans is: 0 no lesion, 1 one of the latest scan only, 2 of the earlier only, 3 of both."""
+
+
+def fates_of(labels: NDArray[np.int8] | None) -> NDArray[np.int8]:
+    """Which of `FATES` every voxel is; of a single scan no lesion is an earlier one.
+
+    Args:
+        labels: (z, y, x), or (scans, z, y, x) with the latest first; nothing where None.
+    """
+    if labels is None:
+        return np.zeros((0, 0, 0), np.int8)
+    scans = labels.reshape(-1, *labels.shape[-3:])[:2] > 0
+    return np.asarray(sum((scan.astype(np.int8) << back for back, scan in enumerate(scans))), np.int8)
+
+
 class Slices:
     """Slices of a volume along one axis.
 
@@ -102,7 +159,7 @@ class Slices:
         images = images.reshape(-1, *images.shape[2:])
         if case.labels is None:
             return np.ascontiguousarray(images), None
-        labels = np.moveaxis(box(case.labels, where, UNMARKED), across, 0)[half]
+        labels = np.take(box(case.labels, where, UNMARKED), half, axis=across - 3)
         return np.ascontiguousarray(images), np.ascontiguousarray(labels)
 
 

@@ -55,6 +55,44 @@ class Segment(Head):
         return torch.stack([enlarged(one, size).softmax(dim=1) for one in logits]).mean(dim=0)
 
 
+class SegmentScans(Head):
+    """A class for every voxel of each scan, by the same convolutions: of networks that put scans side by side.
+
+    Outputs ``logits`` of the latest scan as `Segment` has them, and ``logits@1`` of the one before, and so on. What is
+    predicted is the latest scan; it tells ``earlier``, the probability of a lesion in the scan before.
+
+    Args:
+        widths: Channels of the backbone's levels, of all scans together.
+        dims: 2 or 3.
+        classes: Classes, background included.
+        scans: How many there are, 1 or 2.
+        levels: Levels that speak, the one that is predicted first.
+    """
+
+    def __init__(
+        self, widths: Sequence[int], dims: int, classes: int, scans: int = 2, levels: Sequence[int] = (0,)
+    ) -> None:
+        super().__init__()
+        require(scans in (1, 2), f"scans are one or two, not {scans}")
+        self.scans = scans
+        self.each = Segment([width // scans for width in widths], dims, classes, levels)
+        self.tells = ("earlier",) if scans == 2 else ()
+
+    def forward(self, features: Sequence[Tensor], size: Sequence[int]) -> dict[str, Any]:
+        """Logits of each scan and level."""
+        scans = zip(*(level.chunk(self.scans, dim=1) for level in features), strict=True)
+        return {named("logits", back): self.each(scan, size)["logits"] for back, scan in enumerate(scans)}
+
+    def probabilities(self, outputs: Outputs) -> Tensor:
+        """Softmax of the latest scan."""
+        return self.each.probabilities(outputs)
+
+    def further(self, outputs: Outputs) -> Tensor:
+        """Probability of anything but background in the scan before."""
+        earlier: Tensor = outputs[named("logits", 1)][0]
+        return 1.0 - earlier.softmax(dim=1)[:, :1]
+
+
 class Features(Head):
     """Features themselves, for losses that look at them: ``features``, those of each chosen level.
 
@@ -121,6 +159,11 @@ def segment(widths: Sequence[int], dims: int, classes: int, **settings: Any) -> 
     return Segment(widths, dims, classes, **settings)
 
 
+def segment_scans(widths: Sequence[int], dims: int, classes: int, **settings: Any) -> Head:
+    """A class for every voxel of each scan; settings of `SegmentScans`."""
+    return SegmentScans(widths, dims, classes, **settings)
+
+
 def features(widths: Sequence[int], dims: int, classes: int, levels: Sequence[int] = (0,)) -> Head:
     """The features of some levels."""
     return Features(levels)
@@ -134,6 +177,11 @@ def classify(widths: Sequence[int], dims: int, classes: int, **settings: Any) ->
 def risk(widths: Sequence[int], dims: int, classes: int, outcomes: int = 2, **settings: Any) -> Head:
     """An outcome of the patient, of so many; further settings of `Classify`."""
     return Classify(widths, outcomes, output="risk", **settings)
+
+
+def named(output: str, back: int) -> str:
+    """Name of what is put out for the scan so many before the latest: ``logits``, ``logits@1``."""
+    return f"{output}@{back}" if back else output
 
 
 def enlarged(images: Tensor, size: Sequence[int]) -> Tensor:

@@ -10,6 +10,7 @@ from lymphoscope.recipes.adversarial import ADVERSARIAL
 from lymphoscope.recipes.baselines import BASELINES
 from lymphoscope.recipes.candidates import CANDIDATES
 from lymphoscope.recipes.classical import METHODS
+from lymphoscope.recipes.courses import COURSES
 from lymphoscope.recipes.detectors import DETECTORS
 from lymphoscope.recipes.endpoint import foretold
 from lymphoscope.recipes.ensembles import ENSEMBLES
@@ -63,6 +64,7 @@ FAMILIES = (
     Family("candidates", "Networks that look for candidates, and networks that judge each", CANDIDATES),
     Family("detectors", "Networks that find boxes with scores, from which masks are made", DETECTORS),
     Family("adversarial", "Networks that are to deceive a critic, which learns beside them", ADVERSARIAL),
+    Family("courses", "Networks that see a scan and the one before it", COURSES),
     Family("few labels", "Networks that learn from cases without masks too, or from masks of a part", FEW_LABELS),
     Family("joint", "Networks that foretell an outcome, most of them drawing the lesions too", JOINT),
     Family("own", "Networks of ours, made to learn fast on a processor", OWN),

@@ -22,7 +22,7 @@ from lymphoscope.recipes.spec import Learn, Recipe, Stage, Use, as_record, from_
 
 AS_GIVEN = use("as_given")
 
-_SIDE = {"patches": 96, "slices": 192}
+_SIDE = {"patches": 96, "class_ratio": 112, "slices": 192}
 """Side of an example where a recipe states none, by sampler."""
 
 

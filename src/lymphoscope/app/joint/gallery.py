@@ -128,7 +128,7 @@ def _seen(one: Competitor, data: DataSet, case: str) -> tuple[dict[str, Array], 
     stage = one.plan.recipe.learnt[-1]
     (fold,) = (n for n in one.folds if case in one.plan.folds[n].val)
     net = trained(one.plan, one.run, stage, fold)
-    volumes, labels = volumes_of(one.plan, data, one.run, data[case], stage)
+    volumes, (labels, *_) = volumes_of(one.plan, data, one.run, data[case], stage)
     images, grid = inputs(stage, volumes)
     with torch.inference_mode():
         given = torch.from_numpy(images)[None]

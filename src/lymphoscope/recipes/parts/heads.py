@@ -15,6 +15,14 @@ HEADS.put(
     },
 )
 HEADS.put(
+    "segment_scans",
+    "lymphoscope.nets.heads:segment_scans",
+    params={
+        "scans": "scans whose features stand side by side: 2, or 1 where there is no earlier one",
+        "levels": "levels of the backbone that speak, finest 0; the one predicted comes first",
+    },
+)
+HEADS.put(
     "features",
     "lymphoscope.nets.heads:features",
     params={"levels": "levels of the backbone that a loss looks at, finest 0, bottom -1"},

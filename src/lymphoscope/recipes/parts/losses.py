@@ -224,6 +224,15 @@ LOSSES.put(
     inner={"loss": "loss"},
 )
 LOSSES.put(
+    "each_scan",
+    "lymphoscope.learn.losses.scans:EachScan",
+    of=_OUTPUTS,
+    formula="Σ over scans of w L(outputs of the scan, its labels)",
+    source="Tie et al., Radiol Artif Intell 2025",
+    params={"loss": "the loss of one scan", "weights": "one a scan, the latest first; equal shares when not given"},
+    inner={"loss": "loss"},
+)
+LOSSES.put(
     "outcome_ce",
     "lymphoscope.learn.losses.outputs:OutcomeCrossEntropy",
     of=_OUTPUTS,

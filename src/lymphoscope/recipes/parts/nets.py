@@ -103,6 +103,18 @@ NETS.put(
     inner={"net": "net"},
 )
 NETS.put(
+    "las_net",
+    "lymphoscope.nets.las_net:las_net",
+    params={
+        "width": "channels at full resolution and behind the first halving; from there they double at each level",
+        "heads": "heads of the attention at each level, from stride 2 on",
+        "window": "side of the windows of attention, tokens",
+        "depth": "blocks of self-attention at each level",
+        "scans": "2, or 1 for the same network without an earlier scan",
+        "save_memory": "whether the inside of attention is computed again for the gradient instead of kept",
+    },
+)
+NETS.put(
     "vnet",
     "lymphoscope.nets.vnet:vnet",
     params={

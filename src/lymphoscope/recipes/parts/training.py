@@ -42,6 +42,14 @@ SAMPLERS.put(
     },
 )
 SAMPLERS.put(
+    "class_ratio",
+    "lymphoscope.learn.sampling:ClassRatio",
+    params={
+        "size": "side of a patch in voxels, one number or (z, y, x)",
+        "ratios": "of patches centred on no lesion, on one of the latest scan only, of the earlier only, of both",
+    },
+)
+SAMPLERS.put(
     "slices",
     "lymphoscope.learn.sampling:Slices",
     params={
