@@ -139,6 +139,8 @@ _CODES = {
     "GEO-E-MASKFLIP": Code("the mask fits only when mirrored", fix="Write the mask in the same convention as the PET."),
     "GEO-W-COVERAGE": Code("the CT does not cover the PET", "Beyond it PET is judged alone."),
     "GEO-W-ALIGN": Code("PET and CT agree poorly", "Organ positions are less certain."),
+    "GEO-W-ORGANS": Code("organs lie apart in PET and CT", "Masks and CT may not fit there.", "Look at the pictures."),
+    "GEO-W-MISSING": Code("the CT does not show the whole body", "Arms may be cut off or have moved."),
     "GEO-W-DEFORM": Code("the CT was not deformed", "It lies as its rigid registration put it."),
     "GEO-W-FRAME": Code("PET and CT have different frames of reference", "They were matched by position only."),
     "GEO-W-FLIP": Code("left and right may be exchanged", "Sites would be on the wrong side."),

@@ -68,17 +68,6 @@ def find_anatomy(pet: Volume, known: Mapping[str, Bool] | None = None) -> Anatom
     return Anatomy(frame, trunk, on_pet | known, source, unusual - known.keys())
 
 
-def liver_alone(pet: Volume) -> Bool | None:
-    """The liver that `find_anatomy` finds, (z, y, x) on the PET grid, without what comes after it; None for none.
-
-    Args:
-        pet: SUVbw on its native grid.
-    """
-    work = Coarse.of(pet)
-    liver, _ = find_liver(work)
-    return None if liver is None else work.on(liver, pet.geometry)
-
-
 def _trunk(work: Coarse, frame: Frame | None) -> Bool:
     """The body without arms: in each axial slice the part nearest to the midline, small parts left out."""
     trunk = np.zeros_like(work.body)

@@ -62,36 +62,56 @@ def find_hot_organs(work: Coarse, frame: Frame) -> tuple[dict[str, Bool], frozen
     Returns:
         Regions on the working grid, and the names of those that were found away from their usual place.
     """
-    places = frame.place(work.lps())
     found: dict[str, Bool] = {}
-    bladder, length = _find_bladder(work, frame, places)
+    bladder, length = find_bladder(work, frame)
     if bladder.any():
         found["bladder"] = bladder
     trunk = 1.0 + 0.5 * (length - 1.0)  # over the maps, kidneys follow the bladder half way
-    kidneys = [_hot_region(work, frame, expectation(k.place, places, trunk), k) for k in _KIDNEYS]
+    kidneys = [_hot_region(work, _expected(work, frame, k, trunk), k) for k in _KIDNEYS]
     found["kidneys"] = kidneys[0] | kidneys[1]
-    found["heart"] = _hot_region(work, frame, expectation(_HEART.place, places), _HEART)
+    found["heart"] = _hot_region(work, _expected(work, frame, _HEART), _HEART)
     unusual = frozenset() if _USUAL_TRUNK[0] <= length <= _USUAL_TRUNK[1] else frozenset({"bladder"})
     return {name: region for name, region in found.items() if region.any()}, unusual
 
 
-def _find_bladder(work: Coarse, frame: Frame, places: Float) -> tuple[Bool, float]:
-    """The bladder, and the length of the trunk over the usual one that its height tells."""
+def find_bladder(work: Coarse, frame: Frame) -> tuple[Bool, float]:
+    """Find the bladder, whose height below the liver tells the length of the trunk.
+
+    Args:
+        work: The PET on the working grid.
+        frame: The body's axes.
+
+    Returns:
+        Its region on the working grid, empty where there is none, and the trunk's length over the usual one.
+    """
     best, score = np.zeros_like(work.body), 0.0
     for trunk, likely in _TRUNKS.items():
         part = _BLADDER if trunk == 1.0 else replace(_BLADDER, over_liver=_URINE_OVER_LIVER, at_least=_URINE_SUV)
-        expected = expectation(part.place, places, trunk)
-        region = _hot_region(work, frame, expected, part)
+        expected = _expected(work, frame, part, trunk)
+        region = _hot_region(work, expected, part)
         weight = likely * float((expected[region] * work.suv[region]).sum())
         if weight > score:
             best, score = region, weight
-    length = -float(places[best][:, 2].mean()) / _USUAL_BLADDER_MM if best.any() else 1.0
+    length = -float(_places(work, frame, best)[:, 2].mean()) / _USUAL_BLADDER_MM if best.any() else 1.0
     return best, length
 
 
-def _hot_region(work: Coarse, frame: Frame, expected: Float, part: _Hot) -> Bool:
+def _places(work: Coarse, frame: Frame, where: Bool) -> Float:
+    """Positions of voxels relative to the frame, (n, 3)."""
+    return frame.place(work.geometry.to_lps(np.argwhere(where)))
+
+
+def _expected(work: Coarse, frame: Frame, part: _Hot, trunk: float = 1.0) -> Float:
+    """How much an organ is expected in each voxel that is hot enough for it, 0 in others: most of a body is not."""
+    hot = work.suv >= max(part.at_least, part.over_liver * frame.liver_mean)
+    expected = np.zeros(work.suv.shape)
+    expected[hot] = expectation(part.place, _places(work, frame, hot), trunk)
+    return expected
+
+
+def _hot_region(work: Coarse, expected: Float, part: _Hot) -> Bool:
     """The hills of uptake that stand at the organ's place; a neighbour that runs together with them is another hill."""
-    hot = (work.suv >= max(part.at_least, part.over_liver * frame.liver_mean)) & (expected >= part.reach)
+    hot = expected >= part.reach
     region = np.zeros_like(hot)
     box = bounding_box(hot)
     if box is None:

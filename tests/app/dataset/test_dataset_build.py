@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -179,6 +180,21 @@ def test_the_grid_of_the_ct(hospital: Any, tmp_path: Path) -> None:
     assert pet.array.min() >= study.pet.array.min() and pet.array.max() <= study.pet.array.max()
     centre = mask.geometry.to_lps(np.argwhere(mask.foreground)).mean(axis=0)
     assert np.abs(centre - [68.0, 96.0, 96.0]).max() < 3.0, "landmarks stay within half a voxel"
+
+
+def test_a_ct_that_cuts_the_body_off_is_told(hospital: Any, tmp_path: Path) -> None:
+    def cut(dataset: Dataset, _: int) -> None:
+        if dataset.Modality == "CT":
+            pixels = np.frombuffer(dataset.PixelData, "<i2").reshape(32, 32).copy()
+            pixels[:, :8] = pixels.min()
+            dataset.PixelData = pixels.tobytes()
+
+    hospital.write(tmp_path / "tree" / "cut", 1, edit=cut)
+    hospital.write(tmp_path / "tree" / "whole", 2)
+    outcome = build(Places.of(tmp_path / "tree", tmp_path / "Dataset505_X", None), crew=ALONE)
+    assert outcome.summary["codes"]["GEO-W-MISSING"] == 1
+    (odd,) = re.findall(r'class="odd">(\d+)%', (outcome.work / "check.html").read_text())
+    assert 11 <= int(odd) <= 18, "a cap of 31 mm of the ellipsoid is 11 % of it, and one of the 41 mm that are cut 18 %"
 
 
 def test_two_masks_for_one_pet_are_a_question(hospital: Any, tmp_path: Path) -> None:

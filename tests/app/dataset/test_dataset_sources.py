@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
+from pydicom import Dataset
 
 from lymphoscope.app.batch.crew import Crew
 from lymphoscope.app.dataset.build import BuildOutcome, build
@@ -75,6 +76,11 @@ def test_nifti_masks_and_zips(hospital: Any, files: Callable[[Path], dict[str, b
     assert files(places.out) == before
 
 
+def _ct_of_another(dataset: Dataset, _: int) -> None:
+    if dataset.Modality == "CT":
+        dataset.PatientID = "MRN4711X"
+
+
 def test_what_is_wrong_is_quarantined_with_its_code_and_the_rest_is_built(hospital: Any, tmp_path: Path) -> None:
     """Rows of section H of the specification: archives, mixed patients, grids and labels of masks, missing slices."""
     tree = tmp_path / "tree"
@@ -86,24 +92,40 @@ def test_what_is_wrong_is_quarantined_with_its_code_and_the_rest_is_built(hospit
     hospital.write(tree / "gap", 6)
     hospital.write(tree / "mixed", 7, edit=lambda d, n: setattr(d, "PatientID", "MRN47118") if n % 2 else None)
     (tree / "gap" / "pet" / "pet00010.dcm").unlink()
+    for number, name in enumerate(("torn", "other bytes", "foreign ct", "mirrored"), start=8):
+        edit = _ct_of_another if name == "foreign ct" else None
+        hospital.write(tree / name, number, mask=name != "mirrored", edit=edit)
+    torn = tree / "torn" / "pet" / "pet00010.dcm"
+    torn.write_bytes(torn.read_bytes()[:-300])
+    twice = tree / "other bytes" / "pet" / "pet00010.dcm"
+    (tree / "other bytes" / "again.dcm").write_bytes(twice.read_bytes()[:-2] + b"\x01\x01")
     inside = np.zeros(hospital.grid.shape, np.float32)
     far = hospital.grid.affine.copy()
     far[:3, 3] += 5000.0
+    mirror = np.diag([-1.0, -1.0, 1.0, 1.0]) @ hospital.grid.affine
     painted = {
         "empty": (inside, hospital.grid),
         "inverted": (inside + 1, hospital.grid),
         "elsewhere": (inside + 1, Geometry(inside.shape, far)),
         "fractions": (inside + 0.5, hospital.grid),
+        "mirrored": (hospital.paint(tmp_path / "mask" / "painted.nii") + inside, Geometry(inside.shape, mirror)),
     }
     for name, (values, grid) in painted.items():
         write_nifti(tree / name / "lesion_mask.nii", Volume(values, grid, Unit.ARBITRARY))
     with ZipFile(tree / "bomb.zip", "w", compression=ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(8 * 2**20))
+    with ZipFile(tree / "away.zip", "w") as archive:
+        archive.write(tree / "good" / "pet" / "pet00010.dcm", "../../away.dcm")
     (tree / "packed.rar").write_bytes(b"Rar!\x1a\x07\x00 beeblebrox")
     places = Places.of(tree, tmp_path / "Dataset501_X", None)
     outcome = build(places, crew=ALONE)
     assert left_out(places) == {
         "bomb.zip": {"IO-E-ARCHIVE"},
+        "away.zip": {"IO-E-ARCHIVE"},
+        "torn": {"IO-E-TRUNCATED"},
+        "other bytes": {"IO-E-DUPUID"},
+        "foreign ct": {"IO-E-PATIENTPAIR"},
+        "mirrored": {"GEO-E-MASKFLIP"},
         "packed.rar": {"IO-E-ARCHIVE"},
         "elsewhere": {"GEO-E-MASKGRID"},
         "fractions": {"GEO-E-MASKLABELS"},
@@ -113,7 +135,7 @@ def test_what_is_wrong_is_quarantined_with_its_code_and_the_rest_is_built(hospit
     assert outcome.summary["done"] == len(open_dataset(places.out).cases) == 3 and outcome.failed == 0
     assert outcome.summary["codes"]["GEO-W-MASKLARGE"] == 1, "an inverted mask is a case with a warning"
     told = (outcome.work / "status.jsonl").read_text().lower()
-    assert len(told.splitlines()) == 9 and not [word for word in hospital.secrets if word in told]
+    assert len(told.splitlines()) == 14 and not [word for word in hospital.secrets if word in told]
 
 
 def test_a_mask_that_changed_makes_its_case_again(hospital: Any, tmp_path: Path) -> None:

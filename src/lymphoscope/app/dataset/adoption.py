@@ -185,7 +185,7 @@ def _on_one_grid(
     mask = LesionMask(inside, first.geometry, "published")
     if "pet:suv" in read and "ct:hu" in read:
         fit = agreement(read["pet:suv"], read["ct:hu"])
-        quality(read["pet:suv"], fit, mask, notes)
+        quality(read["pet:suv"], read["ct:hu"], fit, mask, notes)
         try:
             notes.items.extend(fit.messages)
         except LymphoscopeError as error:  # what was published stays, and is told

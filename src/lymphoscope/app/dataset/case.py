@@ -75,7 +75,7 @@ def write_case(
     fit = agreement(study.pet, study.volumes["ct"])
     notes.items.extend([*study.messages, *require_fdg(study.suv, making.research_tracer), *fit.messages])
     mask, readers = mask_of(study, headers, masks, making.masks, notes)
-    numbers = quality(study.pet, fit, mask, notes)
+    numbers = quality(study.pet, study.volumes["ct"], fit, mask, notes)
     images = _on_one_grid(smoothed(study.pet, making.smooth_mm), placed, mask, making.grid)
     faces = _deface(images, study, mask, notes) if making.deface else None
     facts = {

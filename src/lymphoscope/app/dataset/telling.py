@@ -21,6 +21,7 @@ from lymphoscope.app.dataset.quality import MOST_OUTSIDE
 from lymphoscope.app.deid.work import DONE
 from lymphoscope.core.errors import Message
 from lymphoscope.image.alignment import GOOD_DICE, LEAST_COVERAGE, MOST_SHIFT_MM
+from lymphoscope.image.landmarks import MOST_APART_MM, MOST_MISSING
 from lymphoscope.io.atomic import writing
 from lymphoscope.io.deid.crosswalk import Crosswalk
 from lymphoscope.quant.reference import LIVER_RANGE
@@ -34,6 +35,10 @@ _COLUMNS = (
     ("apart_mm", "centres apart, mm", "{:.1f}", lambda v: v > MOST_SHIFT_MM),
     ("coverage", "CT covers, %", "{:.0%}", lambda v: v < LEAST_COVERAGE),
     ("better_shift", "fits better shifted", "{}", bool),
+    ("liver_dome_mm", "liver domes apart, mm", "{:.0f}", lambda v: v > MOST_APART_MM["liver_dome"]),
+    ("brain_mm", "brains apart, mm", "{:.0f}", lambda v: v > MOST_APART_MM["brain"]),
+    ("bladder_mm", "bladders apart, mm", "{:.0f}", lambda v: v > MOST_APART_MM["bladder"]),
+    ("missing", "body not on the CT, %", "{:.0%}", lambda v: v > MOST_MISSING),
     ("liver_suv", "liver SUV", "{:.2f}", lambda v: not LIVER_RANGE[0] <= v <= LIVER_RANGE[1]),
     ("mask_outside", "mask outside the body, %", "{:.0%}", lambda v: v > MOST_OUTSIDE),
     ("mask_ml", "tumour, mL", "{:.1f}", lambda v: not v),
@@ -138,7 +143,7 @@ def _csv(rows: Iterable[Sequence[str]]) -> str:
 def _page(done: Sequence[Mapping[str, Any]], disputes: Sequence[Any], alike: Sequence[Any]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     source = files("lymphoscope.app.dataset").joinpath("check.html.j2").read_text(encoding="utf-8")
-    cases = sorted((_case(record) for record in done), key=lambda c: (not c["warnings"], c["name"]))
+    cases = sorted((_case(record) for record in done), key=lambda c: (-c["odd"], -len(c["warnings"]), c["name"]))
     heads = [head for _, head, _, _ in _COLUMNS]
     return environment.from_string(source).render(heads=heads, cases=cases, disputes=disputes, alike=alike)
 
@@ -158,11 +163,12 @@ def _case(record: Mapping[str, Any]) -> dict[str, Any]:
         said.append(f"{read['readers']} readers, {read['disputed']} of {read['findings']} findings disputed")
     cells = []
     for key, _, form, odd in _COLUMNS:
-        value = facts["quality"][key]
-        cells.append(("–", False) if value is None else (form.format(value), odd(value)))
+        value = facts["quality"].get(key)
+        cells.append(("–", False) if value is None else (form.format(value), bool(odd(value))))
     return {
         "name": name,
         "cells": cells,
+        "odd": sum(odd for _, odd in cells),
         "words": ", ".join(said),
         "warnings": facts["warnings"],
         "picture": f"{CASES}/{name}/{PICTURE_FILE}",
