@@ -62,6 +62,7 @@ def run(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.long
 def test_scans_that_have_one_before_are_drawn_and_so_is_the_one_before(run: Path, data: Path) -> None:
     (drawn,) = (run / "validation").iterdir()
     assert drawn.name.endswith("_a.nii.gz")
@@ -70,6 +71,7 @@ def test_scans_that_have_one_before_are_drawn_and_so_is_the_one_before(run: Path
     assert earlier.array.min() >= 0.0 and earlier.array.max() <= 1.0 and earlier.array.std() > 0.0
 
 
+@pytest.mark.long
 def test_prediction_of_a_course_does_not_let_the_later_scan_change_the_earlier_one(
     run: Path, data: Path, tmp_path: Path
 ) -> None:

@@ -116,6 +116,7 @@ def test_it_is_as_described_and_refuses_what_cannot_be() -> None:
         made(channels=3)
 
 
+@pytest.mark.long
 def test_openvino_says_the_same() -> None:
     head = segment_scans((8, 8, 16, 32), 3, 2)
     net = Network(made(), [head]).eval()
