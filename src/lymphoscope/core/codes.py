@@ -281,6 +281,7 @@ _CODES = {
     "READ-E-VERSION": Code("a version that is not there", fix="Load the case again."),
     "READ-E-SIGNED": Code("a signed version never changes", fix="Reopen it as a new version, with a reason."),
     "READ-E-SIGN": Code("a version cannot be signed as it is"),
+    "READ-W-BELOW": Code("a reader added uptake below the threshold", "The volume is not by the threshold alone."),
     "READ-W-UNSEEN": Code("counted lesions were never displayed to the reader", "They are not confirmed."),
     "READ-E-TAKEN": Code("a place that belongs to a region already", fix="Nothing was changed."),
     # reading page

@@ -272,13 +272,18 @@ def test_only_what_is_displayed_is_signed_and_only_by_its_reader(case: ReadCase)
     assert not (case.folder / "reading" / "v1").exists()
 
 
-def test_unseen_lesions_are_said_and_not_confirmed(case: ReadCase) -> None:
+def test_unseen_lesions_and_what_was_painted_below_the_threshold_are_said(case: ReadCase) -> None:
     version = case.new("ann")
+    unread = counted(version)
+    do(version, "paint", runs=[[0, 5]])
     event = sign(version, signature(version), version.tip)
     record = json.loads((case.folder / "reading" / "v1" / "report.json").read_text())
-    assert event["unseen"] == counted(version)
-    assert "READ-W-UNSEEN" in {m["code"] for m in record["messages"]}
-    assert "confirmed" not in {row["status"] for row in record["lesions"]}
+    assert event["unseen"] == unread
+    said = {m["code"]: m["what"] for m in record["messages"]}
+    assert "READ-W-UNSEEN" in said
+    assert said["READ-W-BELOW"].startswith("the lesions include 5 voxels (1.9 mL) below SUV 4.0")
+    confirmed = {row["region"] for row in record["lesions"] if row["status"] == "confirmed"}
+    assert confirmed == set(counted(version)) - set(unread), "what the reader painted, and nothing else"
 
 
 def test_no_lesion_is_signed_only_after_a_search(case: ReadCase) -> None:

@@ -40,7 +40,8 @@ KEPT = "LYMPHOSCOPE_TEST_PICTURES"
 class Running:
     """A server over a copy of a case, which can be stopped and started at the same address, and browsers before it."""
 
-    def __init__(self, case: Path, place: Path, name: str = "case") -> None:
+    def __init__(self, case: Path, place: Path, name: str = "case", suggestions: str = "first") -> None:
+        self.suggestions = suggestions
         self.cases = place / "cases"
         shutil.copytree(case, self.cases / name)
         self.pictures = Path(os.environ.get(KEPT, place / "pictures"))
@@ -69,7 +70,7 @@ class Running:
     def start(self) -> None:
         socket_ = server.listening("127.0.0.1", self.port)
         self.port = socket_.getsockname()[1]
-        app = server.create_app(self.index, self.access)
+        app = server.create_app(self.index, self.access, suggestions=self.suggestions)
         self._server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", access_log=False))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [socket_]}, daemon=True)
         self._thread.start()

@@ -11,8 +11,10 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the extra serve is not installed")
 
+import pydicom
 from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
+from pydicom.dataset import FileDataset, FileMetaDataset
 
 from lymphoscope.app.web.access import Access
 from lymphoscope.app.web.index import Index
@@ -57,6 +59,16 @@ class Browser:
         table = self.get(version).json()
         body = {"head": table["head"], "password": PASSWORD, "name": "L. Reader"} | changes
         return self.post(f"{version}/sign", body, **{"if-match": table["tip"]})
+
+
+def with_patient(folder: Path, number: str) -> None:
+    """What the case folder of a study with DICOM says of the patient."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", "2.25.1"
+    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+    named = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
+    named.PatientID, named.PatientName = number, "DOE^JANE"
+    named.save_as(folder / "mip.dcm", enforce_file_format=True)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ SLOWLY = """() => {
   window.fetch = async (...said) => { if (said[0].includes("/labels/")) await later(); return kept(...said); };
 }"""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-BLINDNESS = ("deuteranopia", "achromatopsia")
+BLINDNESS = ("protanopia", "deuteranopia", "tritanopia", "achromatopsia")
 
 
 @pytest.fixture(scope="module")

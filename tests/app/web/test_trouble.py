@@ -10,16 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pydicom
 import pytest
-from pydicom.dataset import FileDataset, FileMetaDataset
 
 from lymphoscope.app.reading import chain
 from lymphoscope.app.reading.case import ReadCase
 from lymphoscope.app.web.access import Access
 from lymphoscope.app.web.server import create_app
 
-from .conftest import Browser
+from .conftest import Browser, with_patient
 
 
 def code(answer: Any) -> tuple[int, str]:
@@ -133,16 +131,6 @@ def test_a_case_measured_again_by_hand_under_a_draft_is_refused(ann: Any, access
     for browser in (ann, later):
         assert code(browser.get(version)) == (422, "READ-E-CHANGED"), "also where the case is open already"
     assert (folder_of(cases) / "reading" / "v1.jsonl").exists()
-
-
-def with_patient(folder: Path, number: str) -> None:
-    """What the case folder of a study with DICOM says of the patient."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = "1.2.840.10008.5.1.4.1.1.7", "2.25.1"
-    meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    named = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
-    named.PatientID, named.PatientName = number, "DOE^JANE"
-    named.save_as(folder / "mip.dcm", enforce_file_format=True)
 
 
 def course_of(browser: Any, version: str) -> list[dict[str, Any]]:

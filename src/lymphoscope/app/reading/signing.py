@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,10 +18,12 @@ from lymphoscope.app.reading.answers import checked, printed
 from lymphoscope.app.reading.case import Version, now
 from lymphoscope.app.reading.comparison import Earlier, comparison
 from lymphoscope.app.reading.numbers import draft_of, record_of, report_of
+from lymphoscope.core import shown
 from lymphoscope.core.errors import LymphoscopeError, Message
 from lymphoscope.core.measure import Report
 from lymphoscope.core.reading import Reading
 from lymphoscope.core.volume import LesionMask
+from lymphoscope.image.delineation import at_least
 from lymphoscope.io.atomic import writing
 from lymphoscope.io.case import canonical_json, write_case
 from lymphoscope.io.gzipped import gzipped
@@ -29,6 +32,8 @@ from lymphoscope.render.page import page
 from lymphoscope.render.paper import paper
 from lymphoscope.render.pictures import draw
 from lymphoscope.render.table import table
+
+_ONE_SUV = re.compile(r"SUV ≥ ([0-9.]+)")
 
 MEANINGS = ("I performed this read", "I adjudicated these reads")
 SOFTWARE = {"name": "lymphoscope", "version": __version__, "git": None, "model_sha256": None}
@@ -157,7 +162,20 @@ def _report(version: Version, reading: Reading, unseen: list[int]) -> Report:
         names = ", ".join(f"L{n:02d}" for n in unseen[:6]) + (f" and {len(unseen) - 6} more" if len(unseen) > 6 else "")
         warning = Message("READ-W-UNSEEN", f"{len(unseen)} counted lesions were never displayed: {names}")
         report = replace(report, messages=(*report.messages, warning))
-    return report
+    return replace(report, messages=(*report.messages, *_below(version, reading)))
+
+
+def _below(version: Version, reading: Reading) -> tuple[Message, ...]:
+    """What was added under the threshold that the case was drawn by, where that is one SUV for all of it."""
+    case, fixed = version.case, _ONE_SUV.fullmatch(version.case.kept.segmentation.threshold)
+    if fixed is None:
+        return ()
+    counted = [r.voxels for r in reading if r.counted]
+    added = np.setdiff1d(np.concatenate(counted), case.preselected) if counted else np.zeros(0, np.int64)
+    low = int(np.count_nonzero(~at_least(case.scene.suv.reshape(-1)[added], float(fixed[1]))))
+    volume = shown.with_unit(low * case.kept.study.pet.geometry.voxel_ml, "mL")
+    what = f"the lesions include {low} voxels ({volume}) below SUV {fixed[1]}, which the reader added"
+    return (Message("READ-W-BELOW", what),) if low else ()
 
 
 def _documents(

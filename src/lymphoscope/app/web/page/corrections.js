@@ -1,5 +1,5 @@
 // What a reader can do, by key and by button; each asks for what it needs and sends one act.
-import { $, ask, field, make, options, pairs, say } from "/elements.js";
+import { $, ask, field, make, note, options, pairs, say } from "/elements.js";
 import { get, post } from "/net.js";
 import { kind } from "/status.js";
 
@@ -30,9 +30,18 @@ export async function add(r) {
   const row = table && r.rowAt(r.here);
   if (row) r.choose(row.region, false, false);
 }
+// the digits after a removal: the organs whose uptake is removed most
+const DIGITS = ["brain", "heart", "kidneys", "ureters", "bladder", "bowel", "stomach", "liver", "tonsils"];
+export function organOf(r, digit) {
+  const removed = chosen(r).filter((n) => !r.row(n).counted);
+  const organ = DIGITS[digit - 1];
+  if (removed.length) return r.act("remove", { regions: removed, organ });
+  note(`${digit}: ${organ}. It is said of a region that was removed (X).`);
+  return null;
+}
 async function split(r) {
   r.points.push(r.here);
-  if (r.points.length < 2) { say("Go to the second point and press C again."); return; }
+  if (r.points.length < 2) { note("Go to the second point and press C again."); return; }
   const points = r.points.splice(0);
   const row = r.rowAt(points[0]);
   say();
@@ -145,7 +154,7 @@ export async function sign(r) {
     answers: Object.fromEntries(answers.filter(([, input]) => input.value !== "–").map(([q, input]) => [q.key, input.value])),
     ...(me.has_password ? { password: who.value } : { name: who.value }) };
   const signed = await r.change(`${r.version}/sign`, said);
-  if (signed) say(`Signed ${signed.signed}.`);
+  if (signed) note(`Signed ${signed.signed}.`);
 }
 export async function reveal(r) {
   const own = r.table.key_numbers.find((k) => k.name === "TMTV").shown;

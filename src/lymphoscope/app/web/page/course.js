@@ -27,14 +27,15 @@ export class Course {
   }
   line(row) {
     const made = make("tr", "", { className: row.course });
-    const where = make("button", row.now.length ? ids(row.now) : ids(row.before), { onclick: () => this.go(row) });
-    where.setAttribute("aria-label", `Go to ${where.textContent}`);
-    const there = row.site ? `${row.site.shown} there${row.site.not_counted.length ? `, ${row.site.not_counted.join(" ")} not counted` : ""}` : "";
-    const cells = [make("td"), make("td", row.word), make("td", ids(row.before)),
-      make("td", numbers(row.before, "volume_ml"), { className: "n" }), make("td", numbers(row.now, "volume_ml") || there, { className: "n" })];
-    cells[0].append(where);
-    if (row.gap_mm) cells[1].append(make("small", ` gap ${row.gap_shown}`));
-    made.append(...cells);
+    const [word, now] = [make("td", row.word), make("td", "", { className: "n" })];
+    if (row.gap_mm) word.append(make("small", ` gap ${row.gap_shown}`));
+    const where = make("button", ids(row.now) || "site", { onclick: () => this.go(row) });
+    where.setAttribute("aria-label", row.now.length ? `Go to ${ids(row.now)}` : `Go to where ${ids(row.before)} was`);
+    const { shown, not_counted: others } = row.site || { not_counted: [] };
+    const there = shown ? [`SUVmax ${shown}`, ...others.map((id) => `${id} not counted`)].join(", ") : "–";
+    now.append(row.now.length ? numbers(row.now, "volume_ml") : there, " ");
+    if (row.now.length || row.site) now.append(where);
+    made.append(word, make("td", `${ids(row.before)} ${numbers(row.before, "volume_ml")}`, { className: "n" }), now);
     return made;
   }
   go(row) {

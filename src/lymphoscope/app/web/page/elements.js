@@ -6,12 +6,19 @@ export const busy = (on) => { document.body.dataset.state = on ? "busy" : "idle"
 
 export function say(text = "", remedy = null) {
   $("banner").hidden = !text;
+  $("banner").classList.remove("note");
   $("banner").textContent = text;
   if (remedy) {
     const again = make("button", remedy.name);
     again.onclick = remedy.run;
     $("banner").append(" ", again);
   }
+}
+
+// what is good to know, and no trouble
+export function note(text) {
+  say(text);
+  $("banner").classList.add("note");
 }
 
 export const field = (label, input) => { const l = make("label", `${label} `); l.append(input); return l; };

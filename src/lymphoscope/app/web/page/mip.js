@@ -29,8 +29,10 @@ export class Turning {
     canvas.addEventListener("pointerup", (e) => { from = null; if (!turned) this.pick(e.offsetX, e.offsetY); });
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
-  async open(path, of) {
+  // the first frame may have been asked for before it was known which measurement of the case it belongs to
+  async open(path, of, front = null) {
     Object.assign(this, { path, of });
+    await front?.decode().then(() => { this.images[0] = front; }, () => {});
     await this.image(0);
     this.draw();
   }
@@ -139,7 +141,7 @@ export class Turning {
     pen.setLineDash([]);
   }
   number(pen, row, [mr, mc], [x, y, w, h]) {
-    const said = row.id + (kind(row) === "doubt" ? "?" : "") + (row.new ? " new" : "");
+    const said = row.id + (kind(row) === "doubt" ? "?" : "") + (row.new && row.counted ? " new" : "");
     pen.font = row.counted || kind(row) === "doubt" ? "bold 12px system-ui" : "11px system-ui";
     const at = [Math.min(x + mc * w + 8, x + w - pen.measureText(said).width - 2), y + mr * h - 6];
     pen.lineWidth = 3;

@@ -28,6 +28,8 @@ async function ask(path, said = {}) {
   throw new Refusal(answer.status, told);
 }
 
+// what is asked for ahead of its use: that it failed is told where it is used
+export const ahead = (promise) => { promise.catch(() => {}); return promise; };
 export const get = async (path) => (await ask(path)).json();
 export const bytes = async (path) => (await ask(path)).arrayBuffer();
 export const put = async (path) => (await ask(path, words("PUT"))).json();

@@ -1,13 +1,18 @@
 // The page: which part of it is shown, and what keys and buttons do.
-import { COMMANDS, add, reopen, reveal, sign } from "/corrections.js";
+import { COMMANDS, add, organOf, reopen, reveal, sign } from "/corrections.js";
 import { $, busy, say } from "/elements.js";
 import { Keys } from "/keys.js";
-import { get, setCsrf } from "/net.js";
+import { ahead, get, setCsrf } from "/net.js";
 import { Reader } from "/reader.js";
 import { worklist } from "/worklist.js";
 
 const CT = [["soft tissue", -160, 240], ["lung", -1350, 150], ["bone", -750, 1250]];
 const TOPS = { Digit1: 5, Digit2: 7, Digit3: 10, Digit4: 15 };
+// asked for at once, and not one after the other: what the first picture needs
+const pathOf = (id) => `/api/cases/${encodeURIComponent(id)}`;
+const [asked] = location.hash.slice(1).split("/");
+const facts = asked ? ahead(get(pathOf(asked))) : null;
+const front = asked ? Object.assign(new Image(), { src: `${pathOf(asked)}/mip/0.png` }) : null;
 const me = await get("/api/me");
 setCsrf(me.csrf);
 
@@ -31,6 +36,7 @@ function setFusion() {
   fusion = { 0.5: 1, 1: 0, 0: 0.5 }[fusion];
   reader.views.setFusion(fusion);
 }
+const widen = (by) => $("brush")[by > 0 ? "stepUp" : "stepDown"]();
 const hide = (bare) => { reader.views.hide(bare); reader.turning.hide(bare); };
 const inView = () => document.activeElement?.matches("canvas");
 // arrows move through the list; in a picture they move the cross-hair: left and right of the picture, front and back
@@ -39,6 +45,8 @@ const arrow = (by, list) => (e) => (inView() ? reader.views.nudge(by, e.shiftKey
 const SHOWS = {
   ",": () => reader.turning.turn(-1),
   ".": () => reader.turning.turn(1),
+  "[": () => widen(-1),
+  "]": () => widen(1),
   PageUp: (e) => reader.views.nudge([0, 0, 1], e.shiftKey ? 10 : 1),
   PageDown: (e) => reader.views.nudge([0, 0, -1], e.shiftKey ? 10 : 1),
   ArrowDown: arrow([0, 1, 0], (e) => reader.step(1, e.shiftKey)),
@@ -77,6 +85,7 @@ function meant(event, target) {
   if (event.shiftKey && TOPS[event.code]) return () => setTop(TOPS[event.code]);
   if (event.code === "Space") return target.matches("button, summary, a") ? null : () => hide(true);
   if (letter === "?") return () => keys.show();
+  if (/^[1-9]$/.test(letter)) return () => (reader.writable ? organOf(reader, Number(letter)) : say(reader.refusal()));
   const command = keys.at(letter);
   if (command?.held && reader.writable) return () => { reader.stroke = []; };
   return command ? () => does(command) : SHOWS[letter] && (() => SHOWS[letter](event));
@@ -129,9 +138,9 @@ async function route() {
       await worklist(me);
       return;
     }
-    reader = new Reader(me, `/api/cases/${encodeURIComponent(id)}`);
+    reader = new Reader(me, pathOf(id));
     window.reading = reader; // for scripted checks
-    await reader.open(name);
+    await reader.open(name, facts, front);
     if (reader.facts.ct) setCt();
   } catch (error) {
     if (!reader?.table) $("reader").hidden = true; // of what cannot be read nothing is shown

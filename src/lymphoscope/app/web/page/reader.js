@@ -1,36 +1,34 @@
 // One version of a case on the screen. It computes no number: all come from the server, with the head they belong to.
 import { Course } from "/course.js";
-import { $, busy, make, pairs, say } from "/elements.js";
+import { $, busy, make, note, pairs, say } from "/elements.js";
 import { Grid, labelsIn } from "/grid.js";
 import { Turning } from "/mip.js";
-import { bytes, get, letGo, peek, post, put } from "/net.js";
+import { ahead, bytes, get, letGo, peek, post, put } from "/net.js";
 import { kind } from "/status.js";
 
 const ORDER = { doubt: 0, in: 1, out: 2 };
 const SEEN_MS = 500;
 const REST_MS = 120; // how long the mouse rests before the server is asked what a click would take
 const ml = (volume) => volume.toFixed(1).replace(/\B(?=(\d{3})+\.)/g, " ");
-// what is asked for ahead of its use: that it failed is told where it is used
-const ahead = (promise) => { promise.catch(() => {}); return promise; };
 
 export class Reader {
   constructor(me, path) {
     Object.assign(this, { me, path, chosen: new Set(), active: 0, show: "all", points: [], table: null, latest: null, drawn: "", looking: 0, stroke: null,
       held: false, over: null, peeking: 0, underway: 0, opened: new Set() });
   }
-  // the projection is the first picture, for which no image has to be read; the CT is the last
-  async open(name) {
-    this.facts = await get(this.path);
+  // the projection is the first picture, for which no image has to be read: before it is there nothing is asked for that
+  // would keep the server busy. The CT is the last
+  async open(name, facts, front) {
+    this.facts = await facts;
     this.grid = new Grid(this.facts.shape, this.facts.affine);
     $("worklist").hidden = true;
     $("reader").hidden = $("forcase").hidden = false;
     $("reader").classList.toggle("noct", !this.facts.ct);
     this.turning = new Turning($("mip"), this.me.frames, (found) => this.table && this.pickAt(found.lps), (region) => this.point(region));
-    const turning = this.turning.open(this.path, this.facts.digest);
+    await this.turning.open(this.path, this.facts.digest, front);
+    performance.mark("projection");
     const begun = ahead(name ? Promise.resolve({ name }) : post(`${this.path}/versions`, {}));
     const pet = ahead(bytes(`${this.path}/pet.nii.gz?of=${this.facts.digest}`));
-    await turning;
-    performance.mark("projection");
     const viewer = ahead(import("/views.js"));
     this.version = `${this.path}/versions/${encodeURIComponent((await begun).name)}`;
     const table = ahead(get(this.version));
@@ -154,7 +152,7 @@ export class Reader {
     item.className = [kind(row), row.seen || !row.counted ? "" : "unseen", row.region === this.active ? "active" : ""].filter(Boolean).join(" ");
     item.setAttribute("role", "option");
     item.setAttribute("aria-selected", String(this.chosen.has(row.region)));
-    const place = [row.site || row.organ || "", row.new && "new", row.suggested?.differs && `≠ ${row.suggested.word}`].filter(Boolean).join(", ");
+    const place = [row.site || row.organ || "", row.new && row.counted && "new", row.suggested?.differs && `≠ ${row.suggested.word}`].filter(Boolean).join(", ");
     // what is seen is what is spoken, with the words that the table's head has for the eye
     const spoken = (text) => make("span", ` ${text} `, { className: "spoken" });
     const cells = [make("span", row.glyph), make("span", row.id), make("span", ml(row.volume_ml), { className: "n" }),
@@ -203,7 +201,7 @@ export class Reader {
   next() {
     const rows = this.shown().filter((r) => r.counted && !r.seen && r.region !== this.active);
     if (rows.length) this.choose(rows[0].region);
-    else say("Every counted region was seen.");
+    else note("Every counted region was seen.");
   }
 
   // places

@@ -15,12 +15,12 @@ const BASE = {
 const TALL = [
   { sliceType: SLICE_TYPE.AXIAL, position: [0, 0, 1, 0.5] },
   { sliceType: SLICE_TYPE.CORONAL, position: [0, 0.5, 0.48, 0.41] },
-  { sliceType: SLICE_TYPE.SAGITTAL, position: [0.52, 0.5, 0.48, 0.41] },
+  { sliceType: SLICE_TYPE.SAGITTAL, position: [0.52, 0.5, 0.46, 0.41] },
 ];
 const WIDE = [
   { sliceType: SLICE_TYPE.AXIAL, position: [0, 0, 0.48, 0.46] },
   { sliceType: SLICE_TYPE.SAGITTAL, position: [0, 0.48, 0.48, 0.43] },
-  { sliceType: SLICE_TYPE.CORONAL, position: [0.52, 0, 0.48, 0.91] },
+  { sliceType: SLICE_TYPE.CORONAL, position: [0.52, 0, 0.46, 0.91] },
 ];
 const FRESH = 255; // slot of what a click would add
 const OPACITY = { pet: 0.45, ct: 0.3 };
