@@ -9,6 +9,7 @@ from lymphoscope.recipes.detectors import BOX_MASK
 from lymphoscope.recipes.few_labels import CONSISTENT, CONSISTENT_HEADS
 from lymphoscope.recipes.shelf import Recipes
 from lymphoscope.recipes.spec import PET, PET_CT, Learn, Recipe, Stage, use
+from lymphoscope.recipes.whole_body import WHOLE_BODY
 
 LEAN = Learn(
     use("unet", widths=(8, 32, 64, 128), act="leaky_relu"),
@@ -24,9 +25,9 @@ LEAN = Learn(
     optimizer=use("adamw", rate=2e-3, decay=1e-5),
     steps=2000,
 )
-_PAPER = "Ronneberger et al., MICCAI 2015:234"
 """A training that a processor can do in a quarter of an hour."""
 
+_PAPER = "Ronneberger et al., MICCAI 2015:234"
 OURS = (
     "Made for training on a processor. In three dimensions, on the median voxel of the data. 8 channels at the finest "
     "level, where nearly all the time goes, and many below. Patches of about 18 cm. SUV as asinh(SUV / 3), so that "
@@ -143,4 +144,5 @@ OWN = Recipes(
         "narrow, taught by focal loss, and by smooth L1 beside GIoU. SUV as asinh(SUV / 3). The network that predicts "
         "is a running mean of the weights.",
     ),
+    WHOLE_BODY,
 )
