@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lymphoscope.learn.clustering import Votes, clustered
+from lymphoscope.learn.clustering import Votes, clustered, surest
 
 BOX = np.array([[10.0, 10, 10], [30, 30, 30]])
 
@@ -51,6 +51,13 @@ def test_the_order_does_not_matter_and_boxes_apart_stay_apart() -> None:
     assert len(one[0]) == 2
     for a, b in zip(one, two, strict=True):
         np.testing.assert_allclose(a, b)
+
+
+def test_of_boxes_that_overlap_the_surest_speaks() -> None:
+    boxes = np.stack([BOX, BOX + 2.0, BOX + 100.0, BOX + 9.0])  # the last overlaps the second but hardly the first
+    assert surest(boxes, 0.1).tolist() == [0, 2, 3]
+    assert surest(boxes[::-1], 0.1).tolist() == [0, 1, 3]
+    assert surest(boxes[:0], 0.1).tolist() == []
 
 
 def test_nothing_comes_to_nothing() -> None:

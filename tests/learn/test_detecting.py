@@ -100,6 +100,12 @@ def test_windows_bring_a_box_to_its_place_and_those_that_miss_it_lower_its_score
     assert rows[0, 0] == pytest.approx(0.8 / 2, abs=1e-4)
 
 
+def test_a_window_speaks_once_of_a_lesion() -> None:
+    boxes = [[4, 4, 4, 10, 10, 10, 0.8], [3, 3, 3, 11, 11, 11, 0.1], [5, 4, 4, 10, 10, 10, 0.7]]
+    rows = BoxWindows()(lambda _: np.array([boxes], np.float32), np.zeros((1, 16, 16, 16), np.float32), View((16,) * 3))
+    np.testing.assert_allclose(rows, [[0.8, 4, 4, 4, 10, 10, 10]], rtol=1e-5)
+
+
 def test_networks_that_do_not_find_it_lower_the_score_of_a_box() -> None:
     box = np.array([[0.9, 2, 2, 2, 6, 6, 6]], np.float32)
     none, images, view = np.zeros((0, 7), np.float32), np.zeros((1, 8, 8, 8), np.float32), View((8, 8, 8))

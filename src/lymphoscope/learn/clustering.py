@@ -27,6 +27,22 @@ class Votes:
     weight: Floats
 
 
+def surest(boxes: Floats, least_iou: float) -> NDArray[np.intp]:
+    """Non-maximum suppression: the places of those boxes that no surer one overlaps.
+
+    Args:
+        boxes: (n, 2, 3), surest first.
+        least_iou: Overlap from which two boxes are of one thing.
+    """
+    kept, left = [], np.arange(len(boxes))
+    while left.size:
+        kept.append(left[0])
+        apart = box_iou(boxes[left[:1]], boxes[left])[0] < least_iou
+        apart[0] = False
+        left = left[apart]
+    return np.array(kept, np.intp)
+
+
 def clustered(boxes: Floats, scores: Floats, votes: Votes, least_iou: float) -> tuple[Floats, Floats]:
     """Make one box of each cluster: the surest box with all that overlap it.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lymphoscope.core.progress import Progress, silent
-from lymphoscope.learn.clustering import Votes, clustered
+from lymphoscope.learn.clustering import Votes, clustered, surest
 from lymphoscope.learn.infer import Predict, Together, Windows, flips
 from lymphoscope.learn.view import View
 
@@ -23,8 +23,9 @@ class BoxWindows:
         overlap: Of neighbouring windows, share of their side.
         mirror: Axes to mirror, as in ``zyx``; each combination is a window of its own. Empty for none.
         least: Score below which a box is dropped.
-        most: Boxes kept of a window, the surest.
-        within: Overlap (IoU) from which boxes of one network are of one lesion.
+        most: Boxes looked at in a window, the surest.
+        within: Overlap (IoU) from which boxes of one network are of one lesion: of those of one window the surest
+            speaks, and what the windows say is clustered.
         across: The same for boxes of several networks.
     """
 
@@ -96,6 +97,8 @@ class BoxWindows:
         # the part of a lesion that a window shows is all that its box can be of
         boxes = np.clip(rows[:, :6].reshape(-1, 2, 3), 0, side)
         rows, boxes = (kept[(boxes[:, 1] > boxes[:, 0]).all(axis=1)] for kept in (rows, boxes))
+        alone = surest(boxes, self._within)
+        rows, boxes = rows[alone], boxes[alone]
         for axis in axes:
             boxes[..., axis] = side[axis] - boxes[:, ::-1, axis]
         away = (boxes.mean(axis=1) / side - 0.5) * 2

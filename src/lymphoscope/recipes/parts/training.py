@@ -173,8 +173,8 @@ INFERENCES.put(
         "overlap": "of neighbouring windows, share of their side",
         "mirror": "axes to mirror, as in zyx; empty for none",
         "least": "score below which a box is dropped",
-        "most": "boxes kept of a window",
-        "within": "IoU from which boxes of one network are of one lesion",
+        "most": "boxes looked at in a window",
+        "within": "IoU from which boxes of one network are of one lesion; of a window the surest speaks",
         "across": "the same for boxes of several networks",
     },
 )
