@@ -144,15 +144,14 @@ class Built:
     @classmethod
     def by(cls, crew: str, tree: Path, scratch: Path, first: Built | None, given: Any) -> Built:
         """Build with a crew; the first is killed and resumed, others must give the bytes of the first."""
-        out = scratch / f"Dataset500_{crew}"
+        out = scratch / crew / "Dataset500_Scale"
         with crew_options(crew, given.scheduler_workers) as options:
             command = [*BUILD, str(tree), "-o", str(out), *options, "--memory-gb", "2", "--json"]
             if first is None:
                 runs = killed_and_resumed(command, out, given.studies)
                 words = f"{crew_words(crew)}, killed at a third and resumed"
             else:
-                keys = (scratch / f"{name.name}-crosswalk" for name in (first.out, out))
-                share_key(*keys)
+                share_key(*(one.with_name(f"{one.name}-crosswalk") for one in (first.out, out)))
                 runs, words = [watched(command)], crew_words(crew)
                 require_told(runs[0]["said"], given.studies)
                 assert contents(out) == contents(first.out), f"{crew}: other bytes"
@@ -179,7 +178,7 @@ def crew_options(crew: str, workers: int) -> Iterator[Sequence[str]]:
     if crew != "scheduler":
         yield ["--workers", crew]
         return
-    command = [sys.executable, "-c", SCHEDULER, str(workers)]
+    command = [sys.executable, "-W", "ignore", "-c", SCHEDULER, str(workers)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None and process.stdin is not None
         yield ["--scheduler", process.stdout.readline().strip()]
@@ -223,7 +222,7 @@ def require_second_run_idle(command: list[str], out: Path) -> None:
 
 def share_key(given: Path, new: Path) -> None:
     """Give a build the key of another, so that pseudonyms are the same."""
-    new.mkdir(mode=0o700, exist_ok=True)
+    new.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.copy(given / "secret.key", new / "secret.key")
 
 

@@ -151,6 +151,17 @@ def test_what_was_made_before_an_interruption_is_kept(hospital: Any, files: File
     assert files(places.out) == whole, "as if it had never been interrupted"
 
 
+@pytest.mark.long
+def test_workers_give_the_same_bytes(built: tuple[Places, BuildOutcome], files: Files, tmp_path: Path) -> None:
+    alone, _ = built
+    places = Places.of(alone.tree, tmp_path / alone.out.name, None)
+    places.crosswalk.mkdir(mode=0o700)
+    shutil.copy(alone.crosswalk / "secret.key", places.crosswalk)
+    outcome = build(places, crew=Crew(workers=2, memory_gb=1.0))
+    assert (outcome.summary["done"], outcome.summary["refused"], outcome.failed) == (2, 3, 0)
+    assert files(places.out) == files(alone.out)
+
+
 def test_a_case_that_comes_later_changes_none_that_was_there(hospital: Any, files: Files, tmp_path: Path) -> None:
     hospital.write(tmp_path / "tree" / "one", 1)
     places = Places.of(tmp_path / "tree", tmp_path / "Dataset502_NHL", None)
