@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lymphoscope.core import shown
+from lymphoscope.render.block import Block, Record, figure, plain, section, table
+from lymphoscope.render.gates import quality_gates, series
 from lymphoscope.render.pictures import Picture, Pictures
 from lymphoscope.render.words import SUV_FOOTNOTE, label, organ
-
-ROWS = 200
-"""Rows of a table that are printed; the CSV has all."""
-
-Record = Mapping[str, Any]
-Block = dict[str, Any]
-
-
-def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], foot: Sequence[Any] = ()) -> Block:
-    """A table; a column whose head begins with ``#`` holds numbers."""
-    body = [[_cell(cell) for cell in row] for row in rows]
-    more = max(0, len(body) - ROWS)
-    return {
-        "caption": caption,
-        "columns": [{"text": c.removeprefix("#"), "number": c.startswith("#")} for c in columns],
-        "rows": body[:ROWS],
-        "foot": [_cell(cell) for cell in foot],
-        "more": f"{more} more rows are in report.csv and report.json." if more else "",
-    }
-
-
-def _cell(content: Any) -> Block:
-    if isinstance(content, dict):
-        return {"text": "", "image": "", "alt": "", "mark": "", **content}
-    return {"text": shown.NONE if content is None else str(content), "image": "", "alt": "", "mark": ""}
-
-
-def figure(picture: Picture) -> Block:
-    """A picture as templates see it."""
-    width, height = picture.size
-    return {"image": picture.name, "alt": picture.alt, "caption": picture.caption, "width": width, "height": height}
-
-
-def section(letter: str, title: str, *tables: Block, texts: Sequence[str] = (), figures: Sequence[Block] = ()) -> Block:
-    """A section."""
-    return {"letter": letter, "title": title, "texts": list(texts), "tables": list(tables), "figures": list(figures)}
 
 
 def measured_sections(record: Record, pictures: Pictures) -> list[Block]:
     """Sections A to J of a measured study."""
     return [
-        _gates(record, pictures),
+        quality_gates(record, pictures),
         _lesions(record, pictures),
         _slices(pictures),
         _removed(record, pictures),
@@ -76,133 +42,6 @@ def refused_sections(record: Record) -> list[Block]:
         messages(record),
         provenance(record),
     ]
-
-
-def _gates(record: Record, pictures: Pictures) -> Block:
-    suv, pet, codes = record["suv"], record["input"]["pet"], {m["code"] for m in record["messages"]}
-    rows = [*_activity_facts(suv), *_scan_facts(pet)]
-    gates = [
-        (
-            name,
-            text,
-            limits,
-            _flag(codes, prefixes if text != shown.NONE else ()),
-            ", ".join(suv["near"]) if name == "Uptake time" else "",
-        )
-        for name, text, limits, prefixes in rows
-    ]
-    return section(
-        "A",
-        "Quality gates",
-        table("Acquisition and SUV", ("Fact", "Value", "Normal range", "Check", "Note"), gates),
-        _likeness(record),
-        _candidates(suv),
-        _reference(record, codes),
-        series(record),
-        figures=[figure(p) for p in pictures.references],
-    )
-
-
-_NOT_FACTS = ("manufacturer", "model", "unit", "series_uid_hash")
-_Fact = tuple[str, Any, str, tuple[str, ...]]
-"""Name, value, normal range, and what the codes begin with that speak of it."""
-
-
-def _activity_facts(suv: Record) -> list[_Fact]:
-    said = suv["shown"]
-    return [
-        ("Tracer", " ".join(filter(None, (suv["tracer"], suv["nuclide"]))) or shown.NONE, "FDG", ("TRACER-",)),
-        (
-            "Injected activity",
-            _both(said["dose_mbq"], said["activity_mbq_per_kg"]),
-            "1–10 MBq/kg",
-            ("SUV-W-ACTIVITY", "SUV-W-DOSE"),
-        ),
-        ("Uptake time", said["uptake_min"], "45–110 min, preferred 55–75", ("SUV-W-UPTAKE", "SUV-W-INJ")),
-        ("Glucose", f"{shown.NONE} (not in the header)", "", ()),
-        ("Weight", said["weight_kg"], "", ("SUV-W-WEIGHT", "SUV-W-OVERRIDE")),
-        ("Height", said["height_m"], "", ("SUV-W-HEIGHT",)),
-        ("Sex used for SUV", suv["sex"] or shown.NONE, "", ("SUV-W-SEX",)),
-        ("Injection", _both(_clock(suv["t_inj"]), suv["t_inj_source"]), "", ("SUV-W-INJ",)),
-        ("Decay reference", _both(_clock(suv["t_ref"]), suv["t_ref_source"]), "", ("SUV-W-REF", "SUV-W-FRT")),
-        ("SUV", _both(suv["branch"], suv["type"]), "", ("SUV-W-INTERCEPT", "SUV-W-PLAUSIBLE")),
-        ("Replaced by the user", ", ".join(suv["overrides"]) or "nothing", "", ("SUV-W-OVERRIDE",)),
-    ]
-
-
-def _scan_facts(pet: Record) -> list[_Fact]:
-    scanner = ", ".join(str(pet[key]) for key in ("manufacturer", "model") if pet.get(key))
-    extra = [(label(k), v) for k, v in sorted(pet.items()) if isinstance(v, str) and v and k not in _NOT_FACTS]
-    return [
-        ("Scanner", scanner or shown.NONE, "", ()),
-        *((name[:1].upper() + name[1:], text, "", ()) for name, text in extra),
-        ("PET voxels", f"{pet['shown']['voxel_mm']}, {pet['shown']['shape']}", "", ("IO-W-ANISO", "IO-W-TINY")),
-    ]
-
-
-def _both(first: str | None, second: str | None) -> str:
-    if not first or first == shown.NONE:
-        return shown.NONE
-    return f"{first} ({second})" if second and second != shown.NONE else first
-
-
-def _clock(time: str | None) -> str | None:
-    return time.replace("T", " ") if time else None
-
-
-def _flag(codes: Iterable[str], prefixes: Sequence[str]) -> Block:
-    hits = sorted(code for code in codes if code.startswith(tuple(prefixes)) and "-I-" not in code) if prefixes else []
-    return {"text": f"! {', '.join(hits)}", "mark": "warning"} if hits else {"text": "ok" if prefixes else ""}
-
-
-def _likeness(record: Record) -> Block:
-    """The study beside what the networks that drew the lesions were trained on."""
-    rows = [
-        (row["model"] or "any", row["fact"], row["here"], row["trained"],
-         {"text": "! unlike", "mark": "warning"} if row["unlike"] else {"text": "ok"})
-        for row in (record.get("doubt") or {}).get("likeness", ())
-    ]  # fmt: skip
-    head = ("Model", "Fact", "This study", "Trained on, or usual", "Check")
-    return table("This study beside the network's training", head, rows)
-
-
-def _candidates(suv: Record) -> Block:
-    rows = [(name, _clock(c["time"]), c["shown"]) for name, c in sorted(suv["candidates"].items())]
-    return table("Other decay references found", ("Source", "Time", "#SUV would change by"), rows)
-
-
-def _reference(record: Record, codes: Iterable[str]) -> Block:
-    rows = []
-    for name, block in sorted(record["reference"].items()):
-        said = block["shown"]
-        why = next(iter(block["missing"].values()), "")
-        flags = _flag(codes, ("SUV-W-LIVER", "REF-W-")) if name == "liver" else ""
-        numbers = [said.get(key, shown.NONE) for key in ("mean", "sd", "max", "n")]
-        limits = "mean 1.3–3.0" if name == "liver" else ""
-        notes = (block["method"], why, *(_plain(n) for n in block["near"]))
-        rows.append((organ(name), *numbers, limits, flags, "; ".join(filter(None, notes))))
-    head = ("Organ", "#SUVmean", "#SD", "#SUVmax", "#Voxels", "Normal range", "Check", "Note")
-    return table("Reference organs, SUVbw g/mL", head, rows)
-
-
-def _plain(near: str) -> str:
-    name, _, rest = near.partition(" ")
-    return f"{label(name)} {rest}"
-
-
-def series(record: Record) -> Block:
-    """All series with what became of them."""
-    rows = [
-        (
-            f"{s['role'].upper()}, chosen" if s["role"] else "not used",
-            s["modality"],
-            s["description"],
-            s["n"],
-            f"{s['why']}{' (' + s['code'] + ')' if s['code'] else ''}",
-        )
-        for s in record["series"]
-    ]
-    return table("Series", ("Use", "Modality", "Description", "#Images", "Why"), rows)
 
 
 _LESION_COLUMNS = (
@@ -232,7 +71,7 @@ def _lesions(record: Record, pictures: Pictures) -> Block:
             status(row),
             row["site"] or shown.NONE,
             *(row["shown"].get(key, shown.NONE) for _, key in columns),
-            "; ".join(filter(None, (row["origin"], row["why"], *(_plain(n) for n in row["near"])))),
+            "; ".join(filter(None, (row["origin"], row["why"], *(plain(n) for n in row["near"])))),
         )
         for row in record["lesions"]
     ]

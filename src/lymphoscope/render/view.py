@@ -7,8 +7,9 @@ from typing import Any
 
 from lymphoscope.core import shown
 from lymphoscope.core.study import Identity
+from lymphoscope.render.block import figure
 from lymphoscope.render.pictures import Pictures
-from lymphoscope.render.sections import figure, measured_sections, refused_sections
+from lymphoscope.render.sections import measured_sections, refused_sections
 from lymphoscope.render.words import PURPOSE, organ, safe
 
 ALERTS = 4
