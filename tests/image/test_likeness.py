@@ -62,8 +62,21 @@ def test_cells_hold_the_mean_and_nothing_is_like_nothing() -> None:
     empty = Volume(np.zeros((4, 4, 4), np.float32), Geometry.axial((4, 4, 4), (9.0, 9.0, 9.0)), Unit.SUV_BW)
     assert likeness(empty).shape == (np.prod(CELLS),)
     assert not correlations(np.stack([likeness(empty)] * 2)).any()
-    seen = likeness(blobs(3)).astype(float)
-    assert abs(seen.mean()) < 0.5 and seen.std() == pytest.approx(100, abs=0.5)
+    assert 60 < likeness(blobs(3)).astype(float).std() < 100, "cells at the border of the body count by their share"
+
+
+def cylinder(seed: int) -> Volume:
+    """A round body in air, whose box has corners of air."""
+    pet = blobs(seed)
+    _, y, x = np.mgrid[:40, :30, :30]
+    return pet.with_array(np.where((y - 14.5) ** 2 + (x - 14.5) ** 2 < 100, pet.array, 0).astype(np.float32))
+
+
+def test_that_bodies_lie_in_air_makes_no_two_of_them_alike() -> None:
+    found = correlations(np.stack([likeness(cylinder(seed)) for seed in (1, 2, 4)]))
+    assert found[~np.eye(3, dtype=bool)].max() < 0.6
+    corner = likeness(cylinder(1)).reshape(CELLS)[:, 0, 0]
+    assert not corner.any(), "air says nothing"
 
 
 @pytest.mark.shared
@@ -74,4 +87,4 @@ def test_real_patients_are_told_apart(shared: Path) -> None:
     found, n = correlations(seen), len(pets)
     apart = found[:n, :n][~np.eye(n, dtype=bool)]
     assert n == 36
-    assert apart.max() < 0.9 < ALIKE < np.diag(found[:n, n:]).min()
+    assert apart.max() < 0.8 < ALIKE < np.diag(found[:n, n:]).min()
