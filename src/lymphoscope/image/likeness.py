@@ -20,9 +20,9 @@ CELLS = (24, 12, 12)
 """Cells along (foot–head, front–back, right–left)."""
 
 ALIKE = 0.85
-"""Correlation from which two PETs are taken to be of one examination. Of 36 real crops of limbs, and of 24 simulated whole
-bodies of real anatomies, the two most alike have 0.78; one against itself resampled to voxels half as long again, scaled
-and rounded to 0.1 has 0.89 at least."""
+"""Correlation from which two PETs are taken to be of one examination. Of 36 real crops of limbs, and of 24 simulated
+whole bodies of real anatomies, the two most alike have 0.78; one against itself resampled to voxels half as long again,
+scaled and rounded to 0.1 has 0.89 at least."""
 
 _FLOOR_SUV = 0.1
 _STEPS = 100
@@ -36,7 +36,7 @@ def likeness(pet: Volume) -> NDArray[np.int16]:
         pet: PET in SUV, (z, y, x).
 
     Returns:
-        One number a cell, (24 · 12 · 12,), about 0 with a spread of 100 in the body, 0 outside; all 0 where there is none.
+        One number a cell, (24 · 12 · 12,), about 0 with a spread of 100 in the body, 0 outside it; all 0 without one.
     """
     suv = _in_patient_order(pet)
     body = pet_body(suv)
