@@ -26,7 +26,7 @@ def test_of_each_box_what_is_hot_beside_its_own_maximum_is_kept() -> None:
     suv = np.ones(GRID.shape, np.float32)
     suv[1, 1, 1], suv[2, 2, 2], suv[3, 3, 3] = 20.0, 8.2, 8.1  # 41 % of 20 is 8.2
     suv[6, 6, 6], suv[6, 6, 7] = 5.0, 2.1
-    out = hot_in_box(map_, suv, 0.41)
+    out = hot_in_box(map_, suv, share=0.41)
     assert set(map(tuple, np.argwhere(out[1] > 0))) == {(1, 1, 1), (2, 2, 2), (6, 6, 6), (6, 6, 7)}
     np.testing.assert_allclose(out.sum(axis=0), 1)
     np.testing.assert_allclose(out[1, 6, 6, 6], 0.6)

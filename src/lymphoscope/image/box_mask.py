@@ -27,7 +27,7 @@ def painted(edges: NDArray[np.float64], scores: NDArray[np.float64], grid: Geome
 
 
 def hot_in_box(
-    probabilities: NDArray[np.float32], suv: NDArray[np.floating], share: float = 0.41
+    probabilities: NDArray[np.float32], suv: NDArray[np.floating], *, share: float = 0.41
 ) -> NDArray[np.float32]:
     """Keep of each painted box the voxels of at least a share of the highest SUV in it.
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def excess(maps: NDArray[np.float32], full: float = 10.0) -> NDArray[np.float32]:
+def excess(maps: NDArray[np.float32], *, full: float = 10.0) -> NDArray[np.float32]:
     """Excess of the first of two images over the second: ReLU of the difference as a share, 0 … 1.
 
     Args:
