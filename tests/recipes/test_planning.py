@@ -70,6 +70,9 @@ def test_a_spacing_left_open_is_the_median_of_the_data() -> None:
     learn = replace(patches(96), grid=use("spacing"))
     assert fit_data(learn, DATA, BY_8).grid == use("spacing", mm=(3.27, 5.47, 5.47))
     assert fit_data(learn, DATA, BY_8).sampler.params["size"] == (64, 40, 40)
+    twice = fit_data(replace(learn, grid=use("spacing", times=2.0)), DATA, NetFacts((2, 2, 2)))
+    assert twice.grid == use("spacing", mm=(6.54, 10.94, 10.94))
+    assert twice.sampler.params["size"] == (30, 18, 16)
     stated = replace(learn, grid=use("spacing", mm=(4.0, 4.0, 4.0)))
     assert fit_data(stated, DATA, BY_8).grid == stated.grid
 

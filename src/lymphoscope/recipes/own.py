@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from lymphoscope.recipes.candidates import JUDGE
 from lymphoscope.recipes.detectors import BOX_MASK
+from lymphoscope.recipes.evidential import EVIDENTIAL
 from lymphoscope.recipes.few_labels import CONSISTENT, CONSISTENT_HEADS
 from lymphoscope.recipes.shelf import Recipes
-from lymphoscope.recipes.spec import PET, PET_CT, Learn, Recipe, Stage, use
+from lymphoscope.recipes.spec import PET, PET_CT, Learn, Recipe, Stage, Use, use
 from lymphoscope.recipes.whole_body import WHOLE_BODY
 
 LEAN = Learn(
@@ -49,6 +50,30 @@ _VIEWS = tuple(
     )
     for axis, name in enumerate(("axial", "coronal", "sagittal"))
 )
+
+_PAIR = use("side_by_side", net=LEAN.net)
+_EVIDENTIAL = {"u1-enn": LEAN.net, "u1-rbf": LEAN.net, "u3-concord": _PAIR, "u3-discount": _PAIR}
+
+
+def _taught_as(published: Recipe, net: Use) -> Recipe:
+    """What a published network says and how it is taught, on lean networks."""
+    like = published.stages[0].trained
+    return Recipe(
+        published.id.replace("u1", "lean").replace("u3", "lean"),
+        f"Lean: {published.title}",
+        (Stage("lesions", PET_CT, learn=replace(LEAN, net=net, heads=like.heads, loss=like.loss)),),
+        paper=f"after {published.paper}",
+        status="after",
+        differs=f"{OURS} Heads and losses of {published.id}.",
+    )
+
+
+_DICE_FOCAL = use("sum", terms=(use("dice", smooth=1e-3), use("focal", gamma=1.0, alpha=1.0)), weights=(1.0, 0.5))
+_COARSE = tuple(
+    Stage(name, PET_CT, makes="map", learn=replace(LEAN, grid=use("spacing", times=times), loss=_DICE_FOCAL))
+    for name, times in (("coarse", 2.0), ("middle", 1.5))
+)
+_REFINER = use("flat", widths=(16,), kernels=5, blocks=2, act="leaky_relu")
 
 OWN = Recipes(
     "recipe",
@@ -105,6 +130,39 @@ OWN = Recipes(
         paper="after Huang et al., Comput Biol Med 2022;151:106230",
         status="after",
         differs=f"{OURS} The losses of w1-consistency, without its pyramid.",
+    ),
+    Recipe(
+        "lean-fcm",
+        "Lean U-Net taught by fuzzy clusters of uptake",
+        (
+            Stage(
+                "lesions",
+                PET_CT,
+                learn=replace(
+                    LEAN,
+                    loss=use("sum", terms=(use("fuzzy"), use("labelled_fuzzy")), weights=(0.01, 0.3)),
+                    train_on="all",
+                ),
+            ),
+        ),
+        paper="after Yousefirizi et al., arXiv 2212.09908 (2022)",
+        status="after",
+        differs=f"{OURS} The losses of s1-fcm; clusters weigh 0.01, since squares of asinh(SUV / 3) are up to a "
+        "hundred times those of the paper's SUV / 30.",
+    ),
+    *(_taught_as(EVIDENTIAL[name], net) for name, net in _EVIDENTIAL.items()),
+    Recipe(
+        "lean-cascade",
+        "Two coarse lean U-Nets vote, a small network of full resolution refines",
+        (
+            *_COARSE,
+            Stage("vote", ("coarse", "middle"), use("soft_vote"), makes="map"),
+            Stage("lesions", (*PET_CT, "vote"), learn=replace(LEAN, net=_REFINER, loss=_DICE_FOCAL)),
+        ),
+        paper="after Yousefirizi et al., EJNMMI Phys 2024 (TMTV-Net)",
+        status="after",
+        differs=f"{OURS} The cascade of c2-refiner: resolutions of twice and of one and a half times the median voxel, "
+        "refined at that. Distances to the border and coarser outputs are not taught; PET and CT are one channel each.",
     ),
     Recipe(
         "lean-reducer",

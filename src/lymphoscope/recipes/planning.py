@@ -160,8 +160,8 @@ def as_given(learn: Learn, fingerprint: Fingerprint, facts: NetFacts) -> Learn:
 def fit_data(learn: Learn, fingerprint: Fingerprint, facts: NetFacts) -> Learn:
     """Let no example be larger than the median image, and every side be one that the network takes.
 
-    A spacing that the recipe leaves open is the median of the data; statistics that a scale takes from them are filled
-    in.
+    A spacing that the recipe leaves open is the median of the data, or so many times that; statistics that a scale
+    takes from them are filled in.
 
     Args:
         learn: As the recipe says.
@@ -175,10 +175,11 @@ def fit_data(learn: Learn, fingerprint: Fingerprint, facts: NetFacts) -> Learn:
 
 
 def _spaced(grid: Use, fingerprint: Fingerprint) -> Use:
-    """The grid with a spacing: the median of the data where none is given."""
+    """The grid with a spacing: where none is given the median of the data, or so many times that."""
     if grid.name != "spacing" or "mm" in grid.params:
         return grid
-    return use("spacing", mm=tuple(round(mm, 3) for mm in fingerprint.median_spacing))
+    times = grid.params.get("times", 1.0)
+    return use("spacing", mm=tuple(round(times * mm, 3) for mm in fingerprint.median_spacing))
 
 
 def _fitted(learn: Learn, fingerprint: Fingerprint, facts: NetFacts) -> Use:

@@ -103,7 +103,10 @@ GRIDS.put("native", "lymphoscope.learn.grids:native", params={})
 GRIDS.put(
     "spacing",
     "lymphoscope.learn.grids:spacing",
-    params={"mm": "voxel size (z, y, x), mm; the median of the data when a plan fits them"},
+    params={
+        "mm": "voxel size (z, y, x), mm; the median of the data when a plan fits them",
+        "times": "how many times that median, where no size is given",
+    },
 )
 GRIDS.put(
     "boxed",
