@@ -205,7 +205,7 @@ def test_a_comparison_shows_what_every_level_makes_of_a_case_with_the_outcome_an
     assert record["endpoint"] == {"name": "event@730", "events": 2, "others": 3, "censored_before": 1, "unknown": 1}
     assert {one["name"] for one in record["levels"]} == {"joint risk_1", "joint risk_2", "joint risk_3"}
     made = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
-    assert made >= {"features-event.png", "features-other.png", "surfaces.png", "roc.png", "survival-1-youden.png"}
+    assert made >= {"features.png", "surfaces.png", "roc.png", "survival-1-youden.png"}
     page = (tmp_path / "out" / "report.html").read_text()
     assert "from the finest to the bottom" in page and "2 of 7 patients had event@730" in page
 

@@ -35,8 +35,18 @@ def test_a_sound_table_becomes_a_cohort() -> None:
         (("7.5,0", "-3,0"), "PROG-E-TIME", "months is 0 or less for 1 patient in row 3"),
         (("12,1", ",1"), "PROG-E-MISSING", "months is missing for 1 of 3 patients in row 2. Fill them in"),
         (("80", "NA"), "PROG-E-MISSING", "mtv is missing for 1 of 3 patients in row 3"),
-        (("12,1", ",NA"), "PROG-E-MISSING", "and so are died (1) in row 2"),
+        (
+            ("12,1", ",NA"),
+            "PROG-E-MISSING",
+            "months is missing for 1 of 3 patients in row 2; died for 1 in row 2. Fill",
+        ),
         (("80", "eighty"), "PROG-E-COLUMN", "mtv holds what is no number: 'eighty' in row 3"),
+        (
+            ("12,1", "2020-01-03,1"),
+            "PROG-E-COLUMN",
+            "in row 2. These are dates: give the time between two of them as a",
+        ),
+        (("80", "inf"), "PROG-E-COLUMN", "mtv holds what is no number: 'inf' in row 3. Write a number, or leave the"),
         (("7.5,0", "7.5,lost"), "PROG-E-EVENT", "died holds 1, lost, true, not 0 and 1 in row 3"),
         (("\nb,", "\na,"), "PROG-E-PATIENT", "id is the same in rows 2, 3. Give one row a patient"),
         (("80,Y", "80,Y,9"), "PROG-E-TABLE", "rows do not have the header's 5 cells in row 3"),
@@ -82,6 +92,13 @@ def test_with_complete_cases_each_patient_left_out_is_counted_once_by_the_first_
         "months is not above 0": 1,
     }  # fmt: skip
     assert refused("id,months,died,mtv,centre\nb,,0,,Y\n", COLUMNS, complete_cases=True).code == "PROG-E-TABLE"
+
+
+def test_columns_beyond_the_first_four_with_gaps_are_counted() -> None:
+    names = [f"x{n}" for n in range(6)]
+    text = f"t,e,{','.join(names)}\n1,1{',' * 6}\n2,0{',5' * 6}\n"
+    said = refused(text, Columns("t", "e", tuple(names))).message.text
+    assert "x0 is missing for 1 of 2 patients in row 2; x1 for 1 in row 2; x2" in said and "2 more columns too." in said
 
 
 def test_a_logarithm_is_taken_on_wish_and_not_of_zero() -> None:

@@ -39,7 +39,7 @@ def relief(mask: Array, geometry: Geometry, view: View = View.ANTERIOR) -> NDArr
         whole = whole.transpose(0, 2, 1)[:, ::-1]
     spacing = np.array(laid.spacing if view is View.ANTERIOR else [laid.spacing[i] for i in (0, 2, 1)])
     smooth = ndi.gaussian_filter(whole, _SMOOTH_MM / spacing)
-    fine = ndi.zoom(smooth, spacing / _MM, order=1, grid_mode=True, mode="nearest")
+    fine = ndi.zoom(smooth, spacing / _MM, order=3, grid_mode=True, mode="nearest")
     inside = fine > 0.5 * min(1.0, float(smooth.max(initial=0.0)))
     seen = inside.any(axis=1)
     first = inside.argmax(axis=1)

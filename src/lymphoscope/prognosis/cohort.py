@@ -15,6 +15,9 @@ from lymphoscope.prognosis.table import MISSING, Table, rows_named
 DOUBLINGS = "log2:"
 """Before the name of a column: its logarithm to base 2."""
 
+_MOST_COLUMNS = 3
+"""Beside the first, whose gaps are told with their rows."""
+
 _CODED = {"0": 0.0, "1": 1.0, "true": 1.0, "false": 0.0}
 
 
@@ -137,12 +140,12 @@ def _events(table: Table, name: str) -> Floats:
 def _require_complete(table: Table, gaps: Mapping[str, Flags]) -> None:
     holes = {name: list(_chosen(table.rows, gap)) for name, gap in gaps.items() if gap.any()}
     if holes:
-        name, rows = next(iter(holes.items()))
-        others = [f"{other} ({len(found)})" for other, found in holes.items() if other != name]
+        (name, rows), *others = holes.items()
+        where = [rows_named(rows)]
+        where += [f"{other} for {len(found)} in {rows_named(found)}" for other, found in others[:_MOST_COLUMNS]]
+        where += [f"{len(others) - _MOST_COLUMNS} more columns too"] if len(others) > _MOST_COLUMNS else []
         what = f"{name} is missing for {len(rows)} of {len(table.rows)} patients"
-        raise LymphoscopeError(
-            "PROG-E-MISSING", what + (f", and so are {', '.join(others)}" if others else ""), rows_named(rows)
-        )
+        raise LymphoscopeError("PROG-E-MISSING", what, "; ".join(where))
 
 
 def _require_positive(table: Table, name: str, impossible: Flags) -> None:

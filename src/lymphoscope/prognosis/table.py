@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", ".", "-", "?"})
 """What stands for a value that is not there, in small letters."""
 
 _MOST_ROWS = 5
+_DATE = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([ T].*)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +66,10 @@ class Table:
 def _remedy(words: Sequence[str]) -> str:
     if all("," in word and number_of(word.replace(",", ".")) is not None for word in words):
         return "Write decimals with a point."
+    if all(_DATE.fullmatch(word) for word in words):
+        return "These are dates: give the time between two of them as a number of days or months."
+    if all(word.lower().lstrip("+-") in ("inf", "infinity") for word in words):
+        return "Write a number, or leave the cell empty."
     if len(words) <= 2:
         return f"Code it as 0 and 1, such as 1 for {words[0]!r}, or draw curves by it with --curves."
     return "Code classes as numbers, or draw curves by them with --curves."

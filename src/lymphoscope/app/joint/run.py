@@ -22,7 +22,8 @@ from lymphoscope.app.joint.competitors import (
     quantities,
 )
 from lymphoscope.app.joint.figures import figures
-from lymphoscope.app.joint.gallery import features, surfaces
+from lymphoscope.app.joint.gallery import surfaces
+from lymphoscope.app.joint.levels import features
 from lymphoscope.app.joint.tables import comparisons_table, cost_table, levels_table, main_table, methods
 from lymphoscope.app.prognosis.run import read_patients
 from lymphoscope.core.errors import LymphoscopeError

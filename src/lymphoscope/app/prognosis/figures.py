@@ -32,7 +32,7 @@ def figures(record: Record) -> tuple[Picture, ...]:
     if record["models"]:
         main = record["models"][-1]
         found = main["unseen"]["groups_at_training_median"]
-        words = {f"{name} predicted risk": curve for name, curve in found["curves"].items()}
+        words = {f"{name} predicted risk": curve for name, curve in sorted(found["curves"].items(), reverse=True)}
         title = f"Unseen patients by the risk that “{main['name']}” predicts (cut at the median of the training folds)"
         made.append(survival_picture("risk-groups", title, words, found["log_rank"], record))
     made += [_forest(record), _roc(record), _auc_over_time(record), _calibration(record), _decision(record)]
