@@ -63,9 +63,23 @@ def test_the_readout_is_the_value_that_is_measured(reader: Any, folder: Path) ->
         assert reader.locator("#readout").get_attribute("data-index") == " ".join(map(str, index))
 
 
+COUNTED = (
+    "() => { window.pictures = 0; for (const nv of [reading.views.pet, reading.views.ct]) {"
+    " const draws = nv.drawSceneCore;"
+    " nv.drawSceneCore = (...all) => { window.pictures += 1; return draws.apply(nv, all); }; } }"
+)
+
+
 def test_remove_undo_redo_by_keys_changes_the_numbers_with_the_mask(reader: Any) -> None:
     first, before = head(reader), figures(reader)
+    reader.wait_for_timeout(800)  # the first region was seen, and all is drawn
+    reader.evaluate(COUNTED)
+    asked = len(reader.asked)
     key(reader, "x")
+    reader.wait_for_timeout(500)
+    assert 1 <= reader.evaluate("() => window.pictures") <= 4, "not a picture for every change of a colour"
+    paths = [url.rsplit("/", 1)[1] for url in reader.asked[asked:]]
+    assert [p for p in paths if ".png" not in p] == ["ops"], "shadows and labels lie where they lay"
     assert figures(reader)["TMTV"] != before["TMTV"]
     assert reader.locator("#regions li.out").count() == 1
     removed = head(reader)

@@ -63,4 +63,5 @@ def marks(case: str, name: str, frame: int, person: Who, desk: At) -> dict[str, 
         reading = version.now
     shadows = desk.case(case).turntable.shadows(reading, 360.0 / FRAMES * (frame % FRAMES))
     marks = {number: middle for number, (middle, _) in shadows.items()}
-    return {"head": reading.head, "marks": marks, "outlines": {number: lines for number, (_, lines) in shadows.items()}}
+    outlines = {number: lines for number, (_, lines) in shadows.items()}
+    return {"labels": labels_key(reading), "marks": marks, "outlines": outlines}

@@ -13,7 +13,9 @@ function side(degrees) {
 
 export class Turning {
   constructor(canvas, frames, picked, hovered = () => {}) {
-    Object.assign(this, { canvas, frames, picked, hovered, frame: 0, top: 10, images: [], marks: new Map(), table: null,
+    // drawn by the processor: on the graphics it would wait for the planes' pictures, and everything for it
+    const pen = canvas.getContext("2d", { willReadFrequently: true });
+    Object.assign(this, { canvas, pen, frames, picked, hovered, frame: 0, top: 10, images: [], marks: new Map(), table: null,
       beside: null, active: 0, pointed: 0, paths: new Map() });
     let from = null;
     let turned = false;
@@ -72,7 +74,7 @@ export class Turning {
     this.place();
   }
   async show(path, table) {
-    if (this.table?.head !== table.head) this.marks.clear();
+    if (this.table?.labels !== table.labels) this.marks.clear(); // shadows change with voxels, not with decisions
     Object.assign(this, { version: path, table });
     await this.place();
   }
@@ -81,7 +83,7 @@ export class Turning {
     if (!this.version) return;
     if (!this.marks.has(n)) {
       const told = await get(`${this.version}/mip/${n}`).catch(() => null);
-      if (told && told.head === this.table.head) this.marks.set(n, told);
+      if (told && told.labels === this.table.labels) this.marks.set(n, told);
     }
     this.draw();
   }
@@ -98,7 +100,7 @@ export class Turning {
     this.paths.clear();
     const box = this.box();
     if (!box) return;
-    const pen = canvas.getContext("2d");
+    const { pen } = this;
     const [x, y, w, h] = box;
     pen.drawImage(this.images[this.frame], x, y, w, h);
     pen.font = "bold 15px system-ui";
@@ -156,7 +158,7 @@ export class Turning {
   }
   // the region whose shadow is there: the smallest of several
   regionAt(px, py) {
-    const pen = this.canvas.getContext("2d");
+    const { pen } = this;
     const hit = (this.table?.rows || []).filter((row) => {
       const path = this.paths.get(row.region);
       return path && pen.isPointInPath(path, px, py, "evenodd");

@@ -35,11 +35,11 @@ export class Reader {
     const { Views } = await viewer;
     this.views = new Views($("petview"), $("ctview"), (lps) => this.moved(lps));
     await this.views.openPet(await pet);
-    performance.mark("pet");
     await this.take(await table);
     if (this.table.mine && !this.table.signed) await this.begin();
     const first = this.table.rows.find((r) => kind(r) === "doubt") || this.table.rows[0];
     if (first) this.choose(first.region);
+    requestAnimationFrame(() => performance.mark("pet"));
     busy(false);
     if (this.facts.ct) {
       $("ctwindow").textContent = "coming …";

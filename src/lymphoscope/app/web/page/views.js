@@ -25,8 +25,26 @@ const WIDE = [
 const FRESH = 255; // slot of what a click would add
 const OPACITY = { pet: 0.45, ct: 0.3 };
 
+// However often a picture is asked for before the next frame, it is drawn once, and not before the last one is finished:
+// without a graphics card each takes a tenth of a second, and pictures that are queued hold up the whole page.
+function oncePerFrame(nv) {
+  const draws = nv.drawScene.bind(nv);
+  let [waiting, last] = [0, null];
+  const next = () => {
+    const { gl } = nv;
+    waiting = last && gl.clientWaitSync(last, 0, 0) === gl.TIMEOUT_EXPIRED ? requestAnimationFrame(next) : 0;
+    if (waiting) return;
+    if (last) gl.deleteSync(last);
+    draws();
+    last = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+  };
+  nv.drawScene = () => { waiting ||= requestAnimationFrame(next); };
+}
+
 async function made(canvas, volume) {
   const nv = new Niivue(BASE);
+  oncePerFrame(nv);
   await nv.attachToCanvas(canvas, false);
   nv.setSliceType(SLICE_TYPE.MULTIPLANAR);
   nv.setMouseEventConfig?.({
@@ -152,7 +170,7 @@ export class Views {
       const nv = this[layer];
       if (!nv) continue;
       nv.drawLut = made;
-      nv.setDrawOpacity(this.hidden ? 0 : OPACITY[layer]);
+      nv.drawOpacity = this.hidden ? 0 : OPACITY[layer];
       nv.drawRimOpacity = this.hidden ? 0 : 1;
       nv.refreshColormaps();
       nv.drawScene();
