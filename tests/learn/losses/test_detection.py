@@ -39,6 +39,16 @@ def test_true_boxes_are_the_connected_lesions_to_the_edges_of_their_voxels() -> 
     assert second.shape == (0, 6)
 
 
+def test_a_lesion_without_an_anchor_takes_none_that_is_all_a_neighbour_has() -> None:
+    labels = torch.zeros(1, 1, 32, 32, 32, dtype=torch.int64)
+    labels[0, 0, 9, 16, 21] = labels[0, 0, 10, 18, 20] = 1
+    labels[0, 0, 12:14, 18:20, 20:22] = 1
+    (truth,) = true_boxes(Batch(torch.zeros(1, 1, 32, 32, 32), labels))
+    anchors = anchors_of(PLACES, STRIDE, ((12.0, 12.0, 12.0),))
+    found = BoxLoss(candidates=1)._matched(truth, anchors, [512])
+    assert set(found.tolist()) == {-1, 0, 1, 2}
+
+
 @pytest.mark.parametrize("objects", ["sampled", "focal"])
 @pytest.mark.parametrize("boxes", ["giou", "l1", "both"])
 def test_the_truth_costs_nearly_nothing_and_less_than_anything_else(objects: str, boxes: str) -> None:

@@ -27,8 +27,8 @@ class BoxLoss(Loss):
     """Whether anchors are lesions, and where the boxes of those that are lie. Values ``objects`` and ``boxes``.
 
     An anchor is a lesion's where adaptive selection says so; a lesion of which it says nothing gets the one that
-    overlaps it best. One that is no lesion's, and whose middle nobody marked, is left out. Lesions are the connected
-    parts of the labels of an example, as far as it shows them.
+    overlaps it best and is no other's. One that is no lesion's, and whose middle nobody marked, is left out. Lesions
+    are the connected parts of the labels of an example, as far as it shows them.
 
     Args:
         objects: ``sampled``: mean cross-entropy of some anchors, the negatives drawn from the surest ones; ``focal``:
@@ -98,7 +98,8 @@ class BoxLoss(Loss):
         # candidates that all overlap alike can all lie below their mean and one standard deviation
         for number in range(len(truth)):
             if not (found == number).any():
-                found[overlap[number].argmax()] = number
+                # it may be the only one of a neighbour
+                found[overlap[number].masked_fill(found >= 0, -1.0).argmax()] = number
         return found
 
     def _sampled(self, scores: Tensor, lesion: Tensor, known: Tensor) -> Tensor:
