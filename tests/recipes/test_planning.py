@@ -144,6 +144,23 @@ def test_a_cascade_begins_coarse_and_only_where_images_are_large() -> None:
         nnunet_low_resolution(patches(96), DATA, BY_8)
 
 
+@pytest.mark.parametrize(
+    ("learn", "fix"),
+    [
+        (replace(patches(96), train_on="partial"), "complete masks"),
+        (replace(patches(96), sampler=use("candidates", size=32)), "Sample patches"),
+    ],
+)
+def test_an_earlier_scan_is_refused_where_training_knows_of_one_scan_only(learn: Learn, fix: str) -> None:
+    def with_inputs(*reads: str) -> Recipe:
+        return Recipe("r", "R", (Stage("s", reads, learn=learn),), "p", "after", differs="all")
+
+    assert plan(with_inputs(*PET_CT), DATA, FOLDS, lambda _: BY_8).recipe.stages[0].trained.plan == AS_GIVEN
+    with pytest.raises(LymphoscopeError, match="knows of one scan") as refused:
+        plan(with_inputs(*PET_CT, "pet:suv@1"), DATA, FOLDS, lambda _: BY_8)
+    assert refused.value.code == "USE-E-VALUE" and fix in refused.value.message.fix
+
+
 def recipe(*learns: Learn) -> Recipe:
     stages = tuple(Stage(f"s{n}", PET_CT, learn=learn) for n, learn in enumerate(learns))
     return Recipe("r", "R", (*stages, Stage("end", PET_CT, use("fixed", at=4.0))), "p", "after", differs="all")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lymphoscope.core.course import scans_seen
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.recipes.endpoint import Endpoint
 from lymphoscope.recipes.fingerprint import Fingerprint, digest, fingerprint_from, fingerprint_record
@@ -135,6 +136,9 @@ def plan(
         folds: Division of the cases.
         facts: What is to be known of a stage's network.
         seed: Of all chance in the training.
+
+    Raises:
+        LymphoscopeError: ``USE-E-VALUE`` where a stage reads an earlier scan and is trained as if there were none.
     """
     stages = tuple(stage if stage.learn is None else _resolved(stage, fingerprint, facts) for stage in recipe.stages)
     return Plan(replace(recipe, stages=stages), recipe_digest(recipe), fingerprint, folds, seed)
@@ -147,8 +151,24 @@ def recipe_digest(recipe: Recipe) -> str:
 
 def _resolved(stage: Stage, fingerprint: Fingerprint, facts: Callable[[Stage], NetFacts]) -> Stage:
     learn = stage.trained
+    _require_one_scan(stage)
     rule: Callable[..., Learn] = PARTS["plan"][learn.plan.name].load()
     return replace(stage, learn=rule(learn, fingerprint, facts(stage), **learn.plan.params))
+
+
+def _require_one_scan(stage: Stage) -> None:
+    """Refuse an earlier scan beside masks of a part, or beside candidates: neither is told of a scan of its own."""
+    learn = stage.trained
+    partial, judges = learn.train_on == "partial", learn.sampler.name == "candidates"
+    if scans_seen(stage.reads) == 1 or not (partial or judges):
+        return
+    how = "on masks of a part" if partial else "on candidates"
+    raise LymphoscopeError(
+        "USE-E-VALUE",
+        f"stage {stage.id} reads an earlier scan and is trained {how}, which knows of one scan only",
+        fix=f"{'Use complete masks (train_on: labelled)' if partial else 'Sample patches'}, or let another stage read "
+        "the earlier scan and this one its map.",
+    )
 
 
 def as_given(learn: Learn, fingerprint: Fingerprint, facts: NetFacts) -> Learn:
