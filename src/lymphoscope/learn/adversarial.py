@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import ceil
 
@@ -16,13 +16,13 @@ from lymphoscope.learn.losses.loss import total
 from lymphoscope.learn.losses.objective import Objective
 from lymphoscope.learn.losses.outputs import crop
 from lymphoscope.learn.optimizing import MakeOptimizer
-from lymphoscope.learn.supervision import Losses, Mean, Update
+from lymphoscope.learn.supervision import Losses, Mean, Supervision, Update
 from lymphoscope.nets.backbone import Backbone
 from lymphoscope.nets.blocks import Style, require
 from lymphoscope.nets.network import Network
 
 
-class Adversarial:
+class Adversarial(Supervision):
     """The objective, and on top of it what a critic thinks of what the network makes.
 
     Both are moved in every step: the network down L + λ BCE(D(x, ŷ), 1), then the critic down
@@ -53,7 +53,8 @@ class Adversarial:
     ) -> None:
         self.parts = nn.ModuleDict({"network": network, "objective": objective})
         self.parts["critic"] = Critic(critic, network.channels + _made_by(network), len(network.backbone.multiple))
-        self.optimizers: Mapping[str, MakeOptimizer] = {} if optimizer is None else {"critic": optimizer}
+        if optimizer is not None:
+            self.optimizers = {"critic": optimizer}
         self._mean = Mean(self.parts, average)
         self.predicts = self._mean.predicts
         self._made, self._weight = network.made, weight

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +12,7 @@ from lymphoscope.learn.batch import Batch
 from lymphoscope.learn.losses.loss import total
 from lymphoscope.learn.losses.objective import Objective
 from lymphoscope.learn.losses.sums import numbered
-from lymphoscope.learn.optimizing import MakeOptimizer
-from lymphoscope.learn.supervision import Losses, Update
+from lymphoscope.learn.supervision import Losses, Supervision, Update
 from lymphoscope.nets.network import Network
 
 
@@ -51,7 +50,7 @@ class Shares(nn.Module):
         return self.weights
 
 
-class GradNorm:
+class GradNorm(Supervision):
     """One network, several tasks (the terms of a sum), weighted by GradNorm; weights of the sum itself are not used.
 
     Args:
@@ -67,7 +66,6 @@ class GradNorm:
     def __init__(self, network: Network, objective: Objective, alpha: float = 1.5, rate: float = 0.025) -> None:
         self.parts = nn.ModuleDict({"network": network, "objective": objective})
         self.predicts = "network"
-        self.optimizers: Mapping[str, MakeOptimizer] = {}
         self._alpha, self._rate = alpha, rate
         self.parts["shares"] = Shares(len(getattr(objective.loss, "terms", [objective.loss])))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from types import MappingProxyType
 from typing import Protocol
 
 import torch
@@ -41,13 +42,13 @@ class Supervision(Protocol):
 
     parts: nn.ModuleDict
     predicts: str
-    optimizers: Mapping[str, MakeOptimizer]
+    optimizers: Mapping[str, MakeOptimizer] = MappingProxyType({})
 
     def step(self, batch: Batch, update: Update, done: float) -> Losses:
         """Do one step: find losses, move parts, and say what the losses were. `done`: share of the training, 0 … 1."""
 
 
-class Supervised:
+class Supervised(Supervision):
     """The plain way: one network, one objective, masks that are given.
 
     Args:
@@ -59,7 +60,6 @@ class Supervised:
 
     def __init__(self, network: Network, objective: Objective, average: float = 0.0) -> None:
         self.parts = nn.ModuleDict({"network": network, "objective": objective})
-        self.optimizers: Mapping[str, MakeOptimizer] = {}
         self._mean = Mean(self.parts, average)
         self.predicts = self._mean.predicts
 
