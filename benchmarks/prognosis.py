@@ -8,7 +8,7 @@ SUVmax and the volume at SUV ≥ 4 in the drawn tumour, on the same unseen patie
 quarter as wide as published (8, 16, 32, 64), four cases a step, voxels of 8 mm, a rate of 1e-3 with the published step
 down; `--published` leaves them as they are, for a GPU. What is finished is not done again; `--models` and `--outcomes`
 choose some; `--steps` counts steps instead of minutes, the same on a busy machine; `--tables` trains nothing and tells
-what is there.
+what is there; `--pictures docs/pictures` copies those that the documentation shows.
 
 Time: models × outcomes × 5 folds × minutes / at once, and m1-a once an outcome: 10 × 2 × 5 × 3 / 2 = 150 minutes.
 """
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -39,6 +40,11 @@ NARROW = {
     "resnet": {"widths": (16, 32, 64, 128)},
     "densenet": {"growth": 8, "stem": 16},
 }
+PICTURES = {
+    "lung_mets": ("roc", "features", "surfaces"),
+    "pfs_event": ("roc", "survival-1-half", "survival-3-youden"),
+}
+"""Those of the documentation: survival by the first network, and by the volume at SUV ≥ 4."""
 QUANTITIES = ("suvmax", "mtv4_ml", "volume_ml")
 
 
@@ -93,6 +99,22 @@ def trained(name: str, outcome: str, given: argparse.Namespace) -> Path:
     return run
 
 
+def compared(outcome: str, runs: list[Path], given: argparse.Namespace) -> None:
+    """Compare the runs of an outcome, print the tables."""
+    short = outcome.partition(":")[0]
+    folder = given.out / f"{short}-compared"
+    request = Request(given.out / "quantities.csv", QUANTITIES, "pfs_days", "pfs_event", features=True, force=True)
+    record = joint(runs, given.data, folder, request)
+    for made in tables(record):
+        print(f"\n{made.caption}\n")
+        print("| " + " | ".join(head.rstrip(">") for head in made.heads) + " |")
+        print("|" + "---|" * len(made.heads))
+        print("\n".join("| " + " | ".join(row) + " |" for row in made.rows), flush=True)
+    print("\n" + "\n".join(record["notes"]), flush=True)
+    for name in PICTURES.get(short, ()) if given.pictures else ():
+        shutil.copy(folder / "figures" / f"{name}.png", given.pictures / f"{short.replace('_', '-')}-{name}.png")
+
+
 def main() -> None:
     """Train all, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,21 +130,13 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32")
     parser.add_argument("--published", action="store_true")
     parser.add_argument("--tables", action="store_true")
+    parser.add_argument("--pictures", type=Path)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    table = given.out / "quantities.csv"
-    measure(given.data, table)
+    measure(given.data, given.out / "quantities.csv")
     for outcome in given.outcomes:
         runs = [trained(name, outcome, given) for name in given.models]
-        there = [run for run in runs if (run / "card.json").exists()]
-        request = Request(table, QUANTITIES, "pfs_days", "pfs_event", features=True, force=True)
-        record = joint(there, given.data, given.out / f"{outcome.partition(':')[0]}-compared", request)
-        for made in tables(record):
-            print(f"\n{made.caption}\n")
-            print("| " + " | ".join(head.rstrip(">") for head in made.heads) + " |")
-            print("|" + "---|" * len(made.heads))
-            print("\n".join("| " + " | ".join(row) + " |" for row in made.rows), flush=True)
-        print("\n" + "\n".join(record["notes"]), flush=True)
+        compared(outcome, [run for run in runs if (run / "card.json").exists()], given)
 
 
 if __name__ == "__main__":

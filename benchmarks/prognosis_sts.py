@@ -1,13 +1,16 @@
 """What image quantities tell of the outcome of 36 soft-tissue sarcomas, on patients that the models have not seen.
 
-Usage: python benchmarks/prognosis_sts.py FOLDER_OF_THE_COHORT OUT_FOLDER
+Usage: python benchmarks/prognosis_sts.py FOLDER_OF_THE_COHORT OUT_FOLDER [--network RUN]
 
 Measures every tumour by the measuring code (the drawn mask, on the PET's own grid), writes one table, and analyses
 progression by two years with it: single quantities, clinical facts, and a penalised signature of all image quantities.
+With the run of a network (benchmarks/prognosis.py makes some), what it foretold of patients it had not seen stands
+beside them and is combined with them.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 import time
@@ -28,6 +31,8 @@ from lymphoscope.quant.lesions import LesionOptions, lesion_measures
 SINGLE = ("suvmax", "log2:mtv4_ml", "log2:gtv_ml", "log2:tlg_g", "age")
 MODELS = ("SUVmax=suvmax", "MTV at SUV ≥ 4=log2:mtv4_ml", "tumour volume=log2:gtv_ml", "TLG=log2:tlg_g",
           "clinical=age+high_grade", "SUVmax and MTV=suvmax+log2:mtv4_ml")  # fmt: skip
+BESIDE = ("SUVmax=suvmax", "MTV at SUV ≥ 4=log2:mtv4_ml", "TLG=log2:tlg_g", "network=network",
+          "network and MTV=network+log2:mtv4_ml")  # fmt: skip
 
 
 def measured(folder: Path) -> dict[str, float | None]:
@@ -64,7 +69,12 @@ def rows(cohort: Path) -> list[dict[str, object]]:
 
 def main() -> None:
     """Measure, analyse, print the tables."""
-    cohort, out = Path(sys.argv[1]), Path(sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cohort", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--network", type=Path)
+    given = parser.parse_args()
+    cohort, out = given.cohort, given.out
     out.mkdir(parents=True, exist_ok=True)
     table = out / "table.csv"
     if not table.exists():
@@ -78,11 +88,15 @@ def main() -> None:
         assert area is not None
         print(f"lung metastases, whole cohort, {name}: AUC {area.value:.3f} ({area.low:.3f} to {area.high:.3f})")
     models = models_of((), MODELS, ("signature=rad_*",))
+    if given.network:
+        models = models_of((), BESIDE, ("signature with network=rad_*+network",))
     names = dict.fromkeys((*SINGLE, *(v for model in models if not model.penalised for v in model.variables)))
     columns = Columns("days", "progression", tuple(names), patient="patient")
     question = Question(models, SINGLE, 2 * 365.25, "days")
     began = time.perf_counter()
-    record = prognosis(table, out / "analysis", Request(columns, question, force=True))
+    risks = {"network": given.network} if given.network else {}
+    folder = out / ("beside-network" if given.network else "analysis")
+    record = prognosis(table, folder, Request(columns, question, risks=risks, force=True))
     print(f"analysed in {time.perf_counter() - began:.0f} s")
     for made_table in tables(record):
         print("\n" + made_table.caption)

@@ -15,7 +15,7 @@ Record = Mapping[str, Any]
 
 _COLOURS = (BLUE, RED, GREEN, ORANGE, "#CC79A7", "#56B4E9", "#8C564B", GREY)
 _MOST_CURVES = 4
-"""Methods whose survival curves are drawn: the first runs and quantities; the record has all."""
+"""Methods whose survival curves are drawn: the first run, quantities, then other runs; the record has all."""
 
 
 def figures(record: Record) -> tuple[Picture, ...]:
@@ -23,8 +23,11 @@ def figures(record: Record) -> tuple[Picture, ...]:
     made = [*_roc(record)]
     curves = record.get("curves")
     if curves:
-        for number, (name, by_cut) in enumerate(list(curves["methods"].items())[:_MOST_CURVES], 1):
-            for cut, found in by_cut.items():
+        methods = curves["methods"]
+        quantities = [name for name, by_cut in methods.items() if "half" not in by_cut]
+        shown = dict.fromkeys([*list(methods)[:1], *quantities, *methods])
+        for number, name in enumerate(list(shown)[:_MOST_CURVES], 1):
+            for cut, found in methods[name].items():
                 made.append(_survival(number, name, cut, found, curves))
     return tuple(made)
 
