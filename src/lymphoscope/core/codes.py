@@ -135,7 +135,7 @@ _CODES = {
     "GEO-E-MASKLABELS": Code("the mask's labels are not usable", fix="Supply whole numbers; name labels by a map."),
     "GEO-E-UNIT": Code("an image in another unit is needed"),
     "GEO-E-ALIGN": Code("PET and CT do not show the same body", fix="Check that both are of one examination."),
-    "GEO-E-REGISTER": Code("PET and CT cannot be registered", fix="Give the CT of the same examination."),
+    "GEO-E-REGISTER": Code("two images cannot be registered", fix="Check that both show the same part of one body."),
     "GEO-E-MASKFLIP": Code("the mask fits only when mirrored", fix="Write the mask in the same convention as the PET."),
     "GEO-W-COVERAGE": Code("the CT does not cover the PET", "Beyond it PET is judged alone."),
     "GEO-W-ALIGN": Code("PET and CT agree poorly", "Organ positions are less certain."),

@@ -138,7 +138,8 @@ def key_rows(record: Record) -> list[dict[str, Any]]:
         beside = f"({number['note']})" if number["note"] else ""
         under: list[dict[str, Any]] = []
         if number["name"] == "TMTV":
-            beside = _SETTLED.get(number["status"], "AI only – not read")
+            unread = record["reading"]["word"] == "DRAFT – NOT READ"
+            beside = _SETTLED.get(number["status"], "AI only – not read" if unread else "not every lesion is confirmed")
             under = _under_tmtv(number, record.get("doubt"))
         elif number["shown"] == shown.NONE and number["why"]:
             beside = f"({number['why']})"

@@ -83,7 +83,8 @@ class Running:
         self._thread.join(20)
 
     def case(self) -> ReadCase:
-        return ReadCase(next(p for p in self.cases.iterdir() if p.is_dir() and not p.name.startswith(".")))
+        """The first of the cases that can be read."""
+        return ReadCase(next(p.parent for p in sorted(self.cases.glob("*/study.json"))))
 
     def page(self, login: str | None = LOCAL, link: bool = False) -> Any:
         """A tab at the worklist, logged in, by the link if asked; without a login in the session that is."""

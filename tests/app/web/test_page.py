@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lymphoscope.app.reading.case import ReadCase
+from lymphoscope.core.errors import LymphoscopeError
+from lymphoscope.render.record import refusal_record
 
 from .browsing import IDLE, NEEDS, Running, canvas_levels, figures, head, key
 
@@ -20,6 +21,11 @@ pytestmark = NEEDS
 @pytest.fixture(scope="module")
 def running(read_case: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Running(read_case, tmp_path_factory.mktemp("page"), "<img src=x onerror=window.hurt=1>") as made:
+        (made.cases / "refused").mkdir()
+        error = LymphoscopeError("SUV-E-WEIGHT", "no weight <i>of the patient</i>")
+        refused = refusal_record(error, software={}, settings={})
+        (made.cases / "refused" / "report.json").write_text(json.dumps(refused))
+        made.index.rebuild()
         yield made
 
 
@@ -36,6 +42,14 @@ def page(running: Running) -> Any:
 @pytest.fixture(scope="module")
 def reader(page: Any) -> Any:
     assert page.locator("#cases td").first.text_content().startswith("<img src=x")
+    assert "1 to query" in page.locator("#count").text_content()
+    page.get_by_role("button", name="Why").click()
+    told = page.locator("#ask")
+    told.get_by_text("no weight <i>of the patient</i>").wait_for()
+    assert "SUV-E-WEIGHT" in told.text_content()
+    assert "Remedy" in told.text_content()
+    page.screenshot(path=str(page.pictures / "refused.png"))
+    page.locator("#askyes").click()
     page.locator("#cases button").first.click()
     page.wait_for_selector(IDLE)
     page.wait_for_function("() => document.body.dataset.complete")
@@ -48,8 +62,8 @@ def test_the_panes_show_something(reader: Any) -> None:
     assert reader.wrong == []
 
 
-def test_the_readout_is_the_value_that_is_measured(reader: Any, folder: Path) -> None:
-    case = ReadCase(next(p for p in folder.iterdir() if p.is_dir()))
+def test_the_readout_is_the_value_that_is_measured(reader: Any, running: Running) -> None:
+    case = running.case()
     pet, ct = case.kept.study.pet, case.kept.ct
     assert ct is not None
     for index in ((5, 10, 10), (20, 14, 20), (31, 2, 39), (0, 29, 0), (16, 15, 25)):
@@ -113,8 +127,8 @@ def test_a_hostile_site_is_text(reader: Any) -> None:
     assert reader.evaluate("() => window.hurt") is None
 
 
-def test_a_stale_tab_is_told_and_brought_up_to_date(reader: Any, folder: Path) -> None:
-    case = ReadCase(next(p for p in folder.iterdir() if p.is_dir()))
+def test_a_stale_tab_is_told_and_brought_up_to_date(reader: Any, running: Running) -> None:
+    case = running.case()
     version = case.version(case.names()[0])
     number = next(r.number for r in version.now if r.counted)
     words = {"op": "doubt", "words": {"regions": [number], "doubtful": True}, "reason": ""}
@@ -135,6 +149,13 @@ def test_everything_is_seen_signed_and_locked_by_keyboard(reader: Any, folder: P
     assert "Credentials" in reader.locator("#askwhy").text_content()
     reader.locator("#signname").fill("L. Reader")
     reader.locator("#impression").fill("Nodal disease.")
+    reader.locator("#look").click()
+    filed = reader.frame_locator("#filedpage").locator("body")
+    filed.get_by_text("Nodal disease.").wait_for()
+    assert "READ, NOT SIGNED" in filed.text_content()
+    assert figures(reader)["TMTV"] in filed.text_content()
+    reader.screenshot(path=str(reader.pictures / "preview.png"))
+    reader.locator("#filed button").click()
     reader.locator("#askyes").click()
     reader.locator("#where", has_text="SIGNED").wait_for()
     signed = json.loads(next(folder.glob("*/reading/v1/report.json")).read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from lymphoscope.app.reading.case import ReadCase
 from lymphoscope.app.web.access import Access
 from lymphoscope.app.web.index import Index
 from lymphoscope.app.web.server import create_app
+from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.units import Unit
 from lymphoscope.io.nifti import read_nifti
+from lymphoscope.render.record import message_record
 
 from .conftest import Browser
 
@@ -248,11 +251,41 @@ def test_a_killed_server_loses_nothing_and_the_index_is_made_again(ann: Any, acc
     assert ReadCase(index.folder(row.id)).version("v1").now.head == after["head"]
 
 
+def test_what_would_be_filed_is_what_is_filed_but_for_the_signature(ann: Any, ben: Any, cases: Path) -> None:
+    version = ann.begin()
+    table = ann.get(version).json()
+    ann.do(version, "remove", regions=counted(table)[:1])
+    entered = {"impression": "Nodal <b>disease.", "answers": {"deauville": "5"}}
+    assert ben.post(f"{version}/draft", entered).status_code == 403
+    told = ann.post(f"{version}/draft", entered).json()
+    first = ann.get(told["path"])
+    assert "frame-ancestors 'self'" in first.headers["content-security-policy"]
+    assert first.headers["x-frame-options"] == "SAMEORIGIN"
+    assert ben.get(told["path"]).status_code == 403
+    assert not list(cases.glob("*/reading/v1/*")), "nothing is written"
+    assert ann.sign(version, **entered).status_code == 200
+    filed = ann.get(f"{version}/files/report.html").text
+
+    def lines(page: str) -> list[str]:
+        said = (" ".join(re.sub(r"<[^>]*>", " ", line).split()) for line in page.splitlines())
+        return [line for line in said if line]
+
+    before, after = lines(first.text), lines(filed)
+    assert "READ, NOT SIGNED" in " ".join(before)
+    assert "Nodal &lt;b&gt;disease." in " ".join(before)
+    pairs = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    assert 1 <= len(pairs) <= 4, "status, signature, hash"
+    assert not any("mL" in a or "SUV" in a for a, _ in pairs), "and no number"
+    assert code(ann.post(f"{version}/draft", entered)) == (409, "READ-E-SIGNED")
+    assert code(ann.get(told["path"].replace(told["path"][-20:], "0.html"))) == (404, "WEB-E-NOTHERE")
+
+
 def test_a_refused_and_a_damaged_case_are_in_the_worklist_with_the_reason(cases: Path, ann: Any) -> None:
     for name, content in (("refused", None), ("damaged", b"{")):
         (cases / name).mkdir()
         record = json.loads((next(p for p in cases.iterdir() if "DOE" in p.name) / "report.json").read_bytes())
-        refused = {**record, "status": "refused", "refusal": {"code": "SUV-E-WEIGHT"}}
+        refusal = message_record(LymphoscopeError("SUV-E-WEIGHT", "no weight", where="(0010,1030)").message)
+        refused = {**record, "status": "refused", "refusal": refusal}
         (cases / name / "report.json").write_bytes(content or json.dumps(refused).encode())
     index = Index(cases)
     index.rebuild()
@@ -260,6 +293,15 @@ def test_a_refused_and_a_damaged_case_are_in_the_worklist_with_the_reason(cases:
         ("refused", "refused", "SUV-E-WEIGHT"),
         ("damaged", "damaged", "READ-E-CASE"),
     }
+    told = {}
     for row in index.rows():
         if row.status in ("refused", "damaged"):
             assert code(ann.get(f"/api/cases/{row.id}")) == (422, "READ-E-CASE")
+            told[row.status] = ann.get(f"/api/cases/{row.id}/refusal").json()
+        else:
+            assert code(ann.get(f"/api/cases/{row.id}/refusal")) == (404, "WEB-E-NOTHERE")
+    series = [(s["modality"], s["why"]) for s in told["refused"].pop("series")]
+    assert series == [(s["modality"], s["why"]) for s in record["series"]]
+    assert told["refused"] == {name: refusal[name] for name in ("code", "what", "where", "fix")}
+    assert told["refused"]["fix"]
+    assert (told["damaged"]["code"], bool(told["damaged"]["what"])) == ("READ-E-CASE", True)

@@ -21,7 +21,7 @@ from lymphoscope.app.reading.numbers import draft_of, record_of, report_of
 from lymphoscope.core import shown
 from lymphoscope.core.errors import LymphoscopeError, Message
 from lymphoscope.core.measure import Report
-from lymphoscope.core.reading import Reading
+from lymphoscope.core.reading import Reading, voxel_set
 from lymphoscope.core.volume import LesionMask
 from lymphoscope.image.delineation import at_least
 from lymphoscope.io.atomic import writing
@@ -80,11 +80,8 @@ def sign(version: Version, signature: Signature, expected: str, earlier: Sequenc
     """
     _require_signable(version, signature, expected)
     when = now()
-    reading = confirmed(version)
-    unseen = [r.number for r in reading if r.counted and not r.read]
     with writing():  # drawing and setting type use the disk as well
-        block = reading_block(version, signature, when)
-        documents = _documents(version, _report(version, reading, unseen), block, earlier)
+        documents = _documents(version, *_filed(version, reading_block(version, signature, when), earlier))
     write_case(version.folder, documents, force=True)
     written = {
         name: hashlib.sha256(gzipped(content) if name.endswith(".gz") else content).hexdigest()
@@ -92,8 +89,34 @@ def sign(version: Version, signature: Signature, expected: str, earlier: Sequenc
     }
     said: dict[str, Any] = {"name": signature.name, "meaning": signature.meaning, "impression": signature.impression}
     said |= {"answers": checked(signature.answers)}
-    facts = {"signed": when, "is": version.figures(version.now), "unseen": unseen, "documents": written}
+    facts = {"signed": when, "is": version.figures(version.now), "unseen": _unseen(version), "documents": written}
     return version.write({"kind": "sign", "by": signature.by, **said, **facts}, expected)
+
+
+def to_be_filed(version: Version, impression: str, answers: Mapping[str, str], earlier: Sequence[Earlier] = ()) -> str:
+    """The page of the report that signing now would file, without a signature; nothing is written.
+
+    Args:
+        version: A draft.
+        impression: The reader's free text, or empty.
+        answers: As in `Signature`.
+        earlier: As for `sign`.
+
+    Raises:
+        LymphoscopeError: ``READ-E-SIGN`` for an answer that cannot be given, ``READ-E-SIGNED``.
+    """
+    if version.signature is not None:
+        raise LymphoscopeError("READ-E-SIGNED", f"version {version.name} is signed", fix="Its report is filed.")
+    said = {"impression": impression, "answers": printed(checked(answers)) + _of_suggestion(version)}
+    report, made = _filed(version, reading_block(version) | said, earlier)
+    return page(made, draw(report, made))
+
+
+def _filed(version: Version, block: Mapping[str, Any], earlier: Sequence[Earlier]) -> tuple[Report, dict[str, Any]]:
+    """Every number of a version and its record."""
+    report = _report(version)
+    made = record_of(version.case.kept, report, SOFTWARE, block)
+    return report, made | {"comparison": comparison(made, earlier)}
 
 
 def _require_signable(version: Version, signature: Signature, expected: str) -> None:
@@ -122,6 +145,7 @@ def draft_record(version: Version) -> dict[str, Any]:
     """The record of a version as it stands, without radiomics, marked as a draft."""
     case = version.case
     report = draft_of(case.kept, version.now, case.preselected, case.known)
+    report = replace(report, messages=(*report.messages, *_below(version, version.now)))
     return record_of(case.kept, report, SOFTWARE, reading_block(version))
 
 
@@ -155,8 +179,13 @@ def _of_suggestion(version: Version) -> list[dict[str, str | None]]:
     return [] if found is None else [{"name": "Suggestion", "shown": found["words"], "code": None}]
 
 
-def _report(version: Version, reading: Reading, unseen: list[int]) -> Report:
-    case = version.case
+def _unseen(version: Version) -> list[int]:
+    """Counted regions that were never displayed."""
+    return [r.number for r in confirmed(version) if r.counted and not r.read]
+
+
+def _report(version: Version) -> Report:
+    case, reading, unseen = version.case, confirmed(version), _unseen(version)
     report = report_of(case.kept, reading, case.preselected)
     if unseen:
         names = ", ".join(f"L{n:02d}" for n in unseen[:6]) + (f" and {len(unseen) - 6} more" if len(unseen) > 6 else "")
@@ -170,20 +199,17 @@ def _below(version: Version, reading: Reading) -> tuple[Message, ...]:
     case, fixed = version.case, _ONE_SUV.fullmatch(version.case.kept.segmentation.threshold)
     if fixed is None:
         return ()
-    counted = [r.voxels for r in reading if r.counted]
-    added = np.setdiff1d(np.concatenate(counted), case.preselected) if counted else np.zeros(0, np.int64)
+    start = case.start.regions
+    changed = [r for r in reading if r.counted and (r.number not in start or start[r.number].voxels is not r.voxels)]
+    added = np.setdiff1d(np.concatenate([r.voxels for r in changed]), case.preselected) if changed else voxel_set([])
     low = int(np.count_nonzero(~at_least(case.scene.suv.reshape(-1)[added], float(fixed[1]))))
     volume = shown.with_unit(low * case.kept.study.pet.geometry.voxel_ml, "mL")
     what = f"the lesions include {low} voxels ({volume}) below SUV {fixed[1]}, which the reader added"
     return (Message("READ-W-BELOW", what),) if low else ()
 
 
-def _documents(
-    version: Version, report: Report, reading: Mapping[str, Any], earlier: Sequence[Earlier]
-) -> dict[str, bytes]:
+def _documents(version: Version, report: Report, made: dict[str, Any]) -> dict[str, bytes]:
     case = version.case
-    made = record_of(case.kept, report, SOFTWARE, reading)
-    made |= {"comparison": comparison(made, earlier)}
     as_json = canonical_json(made)
     digest, pictures = hashlib.sha256(as_json).hexdigest(), draw(report, made)
     documents = {

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from lymphoscope.app.again import ct_spacing
@@ -16,23 +16,20 @@ from lymphoscope.app.reading.case import Begun
 from lymphoscope.app.reading.faint import faint_foci
 from lymphoscope.app.reading.history import REDO, UNDO
 from lymphoscope.app.reading.preview import told
-from lymphoscope.app.reading.signing import MEANINGS, Signature, sign
+from lymphoscope.app.reading.signing import MEANINGS
 from lymphoscope.app.reading.suggestion import FIRST
 from lymphoscope.app.web.access import Person
 from lymphoscope.app.web.desk import Desk, judging
-from lymphoscope.app.web.earlier import earlier_scans, scan_before, with_lesions
-from lymphoscope.app.web.index import VersionFact, places, progress_of, reads
+from lymphoscope.app.web.index import CLOSED, VersionFact, places, progress_of, reads, refusal_of
 from lymphoscope.app.web.leases import BEAT_S
 from lymphoscope.app.web.pictures import thinning
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.study import ORGANS
-from lymphoscope.io.case import CASE_FILES
 from lymphoscope.render.turntable import FRAMES
 
 COOKIE = "lymphoscope"
 api = APIRouter(prefix="/api")
 FOREVER = {"cache-control": "private, max-age=31536000, immutable"}
-_TYPES = {"html": "text/html; charset=utf-8", "json": "application/json", "pdf": "application/pdf", "csv": "text/csv"}
 _QUESTIONS = [{"key": key, "name": q.name, "options": q.options} for key, q in QUESTIONS.items()]
 _TEXT = re.compile(r"[^\x00-\x09\x0b-\x1f\x7f\ud800-\udfff\u202a-\u202e\u2066-\u2069]*")
 
@@ -120,18 +117,6 @@ class Seen(Sent):
     regions: list[int] = Field(max_length=2000)
 
 
-class SignatureSent(Sent):
-    """What is signed with."""
-
-    head: str = Field(max_length=64)
-    meaning: str = MEANINGS[0]
-    name: str = Field("", max_length=120)
-    password: str = Field("", max_length=200)
-    impression: str = Field("", max_length=4000)
-    searched: bool = False
-    answers: dict[str, str] = Field({}, max_length=10)
-
-
 @api.get("/me")
 def me(person: Who) -> dict[str, Any]:
     """Who is logged in."""
@@ -197,6 +182,15 @@ def facts(case: str, person: Who, desk: At) -> dict[str, Any]:
     }
 
 
+@api.get("/cases/{case}/refusal")
+def refusal(case: str, person: Who, desk: At) -> dict[str, Any]:
+    """Why a case cannot be read: code, reason, remedy, and which series were considered."""
+    row = desk.index.row(case)
+    if row.status not in CLOSED:
+        raise LymphoscopeError("WEB-E-NOTHERE", "the case was not refused", fix="Read it.")
+    return refusal_of(desk.index.folder(case), row.why)
+
+
 @api.post("/cases/{case}/versions")
 def begin(case: str, sent: NewVersion, person: Who, desk: At) -> dict[str, Any]:
     """Begin a version; a reader who has a draft of the case goes on with it."""
@@ -212,7 +206,7 @@ def begin(case: str, sent: NewVersion, person: Who, desk: At) -> dict[str, Any]:
                 pass
         aided = sent.purpose != "read" or not desk.unaided
         begun = Begun(sent.parent, sent.other, not aided, FIRST if aided else desk.suggestions)
-        version = opened.case.new(person.login, sent.purpose, begun, _text(sent.reason))
+        version = opened.case.new(person.login, sent.purpose, begun, text_of(sent.reason))
         desk.index.refresh(case)
     return {"name": version.name}
 
@@ -244,7 +238,12 @@ def _require_purpose(sent: NewVersion, person: Person) -> None:
         raise LymphoscopeError("WEB-E-RIGHT", "your role does not begin such a version")
 
 
-def _text(text: str) -> str:
+def text_of(text: str) -> str:
+    """A text that was sent, without blanks round it.
+
+    Raises:
+        LymphoscopeError: ``READ-E-ACT`` for control characters, and for marks that turn the direction of reading.
+    """
     if not _TEXT.fullmatch(text):
         raise LymphoscopeError("READ-E-ACT", "a text holds control characters")
     return text.strip()
@@ -254,10 +253,10 @@ def _text(text: str) -> str:
 def table(case: str, name: str, person: Who, desk: At) -> dict[str, Any]:
     """All regions and numbers of a version, with the head that they belong to."""
     with desk.version(case, name, person) as version:
-        return _for(person, desk.case(case).table(version))
+        return told_to(person, desk.case(case).table(version))
 
 
-def _for(person: Person, table: dict[str, Any]) -> dict[str, Any]:
+def told_to(person: Person, table: dict[str, Any]) -> dict[str, Any]:
     """A table as a person may have it: who reads is named to nobody but an admin and themselves."""
     by = table["by"]
     if person.role == "admin" or by == person.login:
@@ -292,7 +291,7 @@ def do(case: str, name: str, sent: Operation, by: Written, person: Who, desk: At
     act = {} if sent.op in (UNDO, REDO) else {"op": sent.op, "words": sent.words, "reason": sent.reason}
     with desk.version(case, name, person, writing=True, window=by.window) as version:
         version.do(sent.op, act, person.login, by.tip, {"id": sent.id, "at": sent.at})
-        return _for(person, desk.case(case).table(version))
+        return told_to(person, desk.case(case).table(version))
 
 
 @api.post("/cases/{case}/versions/{name}/seen")
@@ -300,7 +299,7 @@ def seen(case: str, name: str, sent: Seen, by: Written, person: Who, desk: At) -
     """Note that regions were displayed."""
     with desk.version(case, name, person, writing=True, window=by.window) as version:
         version.see(sent.regions, by.tip)
-        return _for(person, desk.case(case).table(version))
+        return told_to(person, desk.case(case).table(version))
 
 
 @api.post("/cases/{case}/versions/{name}/reveal")
@@ -308,43 +307,7 @@ def reveal(case: str, name: str, by: Written, person: Who, desk: At) -> dict[str
     """Show the reader what rules or network suggested, now that the own reading is done; it is logged."""
     with desk.version(case, name, person, writing=True, window=by.window) as version:
         version.reveal(by.tip)
-        return _for(person, desk.case(case).table(version))
-
-
-@api.post("/cases/{case}/versions/{name}/sign")
-def signing(case: str, name: str, sent: SignatureSent, by: Written, person: Who, desk: At) -> dict[str, Any]:
-    """Sign a version: the credentials are asked for again."""
-    desk.access.tries.take(person.login)
-    if person.has_password and not desk.access.right(person.login, sent.password):
-        raise LymphoscopeError("WEB-E-LOGIN", "the password is wrong")
-    printed = person.name if person.has_password else _text(sent.name)
-    if not printed:
-        raise LymphoscopeError("READ-E-SIGN", "a signature has a printed name")
-    impression = _text(sent.impression)
-    signature = Signature(person.login, printed, sent.meaning, sent.head, impression, sent.searched, sent.answers)
-    earlier, before = earlier_scans(case, person, desk), scan_before(case, person, desk)
-    with desk.version(case, name, person, writing=True, window=by.window) as version:
-        event = sign(version, signature, by.tip, with_lesions(earlier, version, before))
-        desk.index.refresh(case)
-        return {
-            "signed": event["signed"],
-            "documents": event["documents"],
-            **_for(person, desk.case(case).table(version)),
-        }
-
-
-@api.get("/cases/{case}/versions/{name}/files/{file}")
-def document(case: str, name: str, file: str, person: Who, desk: At) -> Response:
-    """A document of a signed version, as it was signed."""
-    with desk.version(case, name, person) as version:
-        if file not in CASE_FILES or version.signature is None or file not in version.signature["documents"]:
-            raise LymphoscopeError("WEB-E-NOTHERE", "there is no such document of this version")
-        content = (version.folder / file).read_bytes()
-    desk.access.audit.note("export", person.login, person.role, case=case, version=name, file=file)
-    headers = {"content-disposition": f'attachment; filename="{name}-{file}"'}
-    return Response(
-        content, media_type=_TYPES.get(file.rsplit(".", 1)[-1], "application/octet-stream"), headers=headers
-    )
+        return told_to(person, desk.case(case).table(version))
 
 
 @api.get("/cases/{case}/versions/{name}/log")

@@ -92,6 +92,14 @@ class OpenCase:
                 self._files[key] = make()
             return self._files[key]
 
+    def keep_draft(self, version: str, report: bytes) -> None:
+        """Keep what a version's report would be, instead of what it would have been before."""
+        self._files[f"draft {version}"] = report
+
+    def draft(self, version: str) -> bytes | None:
+        """What was kept so, or None."""
+        return self._files.get(f"draft {version}")
+
     def table(self, version: Version) -> dict[str, Any]:
         """All numbers of a version as it stands, under the head they belong to."""
         key = f"{version.name} {version.tip}"

@@ -21,8 +21,8 @@ _TOO_LARGE = (413, "WEB-E-SIZE", "the request is too large")
 
 _HEADERS = {
     b"content-security-policy": b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    b"connect-src 'self'; worker-src 'self' blob:; font-src 'self' data:; base-uri 'none'; form-action 'self'; "
-    b"frame-ancestors 'none'",
+    b"connect-src 'self'; worker-src 'self' blob:; frame-src 'self'; font-src 'self' data:; base-uri 'none'; "
+    b"form-action 'self'; frame-ancestors 'none'",
     b"x-content-type-options": b"nosniff",
     b"x-frame-options": b"DENY",
     b"referrer-policy": b"no-referrer",

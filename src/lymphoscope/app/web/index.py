@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import create_engine, delete, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -24,11 +25,15 @@ from lymphoscope.app.reading.agreement import disputed_by
 from lymphoscope.app.reading.case import READING, progress, version_names
 from lymphoscope.app.web.migrations import migrate
 from lymphoscope.app.web.tables import About, CaseRow
+from lymphoscope.core.codes import CODES
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.objects.kept import whose
 
 INDEX_FILE = ".lymphoscope-index.sqlite"
 ROLES = ("reader", "adjudicator", "admin")
+CLOSED = ("refused", "damaged")
+"""Status of what cannot be read."""
+
 _MOST_CASES = 20_000
 _MOST_JSON = 32 * 2**20
 
@@ -140,7 +145,7 @@ class Index:
         """The same patient's measured scans before this one, the first first."""
         row = self.row(case_id)
         same = (CaseRow.patient == row.patient, CaseRow.scanned < row.scanned, CaseRow.study != row.study)
-        readable = CaseRow.status.not_in(("refused", "damaged"))
+        readable = CaseRow.status.not_in(CLOSED)
         if not row.patient or not row.scanned:
             return []
         with self.session() as session:
@@ -189,7 +194,7 @@ def row_of(cases: Path, folder: Path) -> CaseRow:
         codes = [m["code"] for m in record["messages"] if m["severity"] != "info"]
         row.flags = json.dumps(codes[:20])
         refused = record["status"] == "refused"
-        row.why = str(record["refusal"]["code"])[:100] if refused else ""
+        row.why = _known(record["refusal"]["code"]) if refused else ""
         logs = {name: chain.read(folder / READING / f"{name}.jsonl") for name in version_names(folder)}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         row.status, row.why = "damaged", "READ-E-CASE"
@@ -202,6 +207,33 @@ def row_of(cases: Path, folder: Path) -> CaseRow:
     row.status = "refused" if refused else status_of(versions, signed)
     row.versions = json.dumps([vars(v) for v in versions])
     return row
+
+
+def _known(code: Any) -> str:
+    if code not in CODES:
+        raise ValueError
+    return str(code)
+
+
+def refusal_of(folder: Path, why: str) -> dict[str, Any]:
+    """Why a case cannot be read, and what would help.
+
+    Args:
+        folder: Its folder.
+        why: The code by which the index knows it.
+
+    Returns:
+        ``code``, ``what``, ``where``, ``fix``, and of a refused study the ``series`` that were considered.
+    """
+    told = {"code": why, "what": CODES[why].means, "where": "", "fix": CODES[why].fix, "series": []}
+    try:
+        if (folder / "report.json").stat().st_size > _MOST_JSON:
+            return told
+        record = json.loads((folder / "report.json").read_bytes())
+        series = [{name: one[name] for name in ("modality", "description", "n", "why")} for one in record["series"]]
+        return {name: record["refusal"][name] for name in ("code", "what", "where", "fix")} | {"series": series}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return told
 
 
 def _signed(events: Sequence[chain.Event]) -> bool:

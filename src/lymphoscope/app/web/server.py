@@ -25,6 +25,7 @@ from lymphoscope.app.web.api import COOKIE, FOREVER, Sent, api, desk_of
 from lymphoscope.app.web.api_audit import audits
 from lymphoscope.app.web.api_pictures import drawn
 from lymphoscope.app.web.api_readers import readers
+from lymphoscope.app.web.api_signing import signed
 from lymphoscope.app.web.desk import Desk
 from lymphoscope.app.web.door import Door
 from lymphoscope.app.web.guard import LOG, MOST_UPLOAD, Guard
@@ -68,6 +69,7 @@ def create_app(
     app.state.desk, app.state.secure, app.state.limit = Desk(index, access, suggestions), secure, Limit(900, 30.0)
     app.include_router(api)
     app.include_router(drawn)
+    app.include_router(signed)
     app.include_router(readers)
     app.include_router(audits)
     app.include_router(uploads)

@@ -1,6 +1,6 @@
 // What a reader can do, by key and by button; each asks for what it needs and sends one act.
 import { $, ask, field, make, note, options, pairs, say } from "/elements.js";
-import { get, post } from "/net.js";
+import { get, peek, post } from "/net.js";
 import { kind } from "/status.js";
 
 const METHODS = ["SUV threshold", "max41", "max50", "a50peak", "mv2", "mv3", "liver_percist", "nestle", "gradient"];
@@ -116,6 +116,15 @@ function toOpen(r, name, lines) {
   made.ontoggle = () => { r.opened.add(name); $("askbody").dispatchEvent(new Event("input")); };
   return lines.length && !r.opened.has(name) ? [made, () => (r.opened.has(name) ? "" : `Open the list “${name}”.`)] : [made, () => ""];
 }
+// the report as it would be filed, with what is entered by now; the box to sign stays open below it
+async function showFiled(r, entered, button) {
+  button.disabled = true;
+  const told = await peek(`${r.version}/draft`, entered).catch((error) => { $("askwhy").textContent = error.message; });
+  button.disabled = false;
+  if (!told) return;
+  $("filedpage").src = told.path;
+  $("filed").showModal();
+}
 const ready = (...checks) => () => checks.map((check) => check()).find(Boolean) || "";
 
 export async function sign(r) {
@@ -142,7 +151,10 @@ export async function sign(r) {
   const out = table.rows.filter((row) => kind(row) === "out").map((row) => `${row.id} ${row.volume_ml.toFixed(1)} mL ${row.site || row.organ || ""} ${row.why || row.rule}`);
   const [removed, seesRemoved] = toOpen(r, "Removed", out);
   const [faint, seesFaint] = toOpen(r, "Faint foci", foci.map((f) => `${f.volume_ml.toFixed(1)} mL, SUVmax ${f.suvmax.toFixed(1)}`));
-  const body = [facts, removed, faint, field("Meaning", meaning), ...answers.map(([q, input]) => field(q.name, input)), field("Impression", text), field(me.has_password ? "Password" : "Printed name", who),
+  const entered = () => ({ impression: text.value,
+    answers: Object.fromEntries(answers.filter(([, input]) => input.value !== "–").map(([q, input]) => [q.key, input.value])) });
+  const look = make("button", "Preview of the report", { type: "button", id: "look", onclick: () => showFiled(r, entered(), look) });
+  const body = [facts, removed, faint, field("Meaning", meaning), ...answers.map(([q, input]) => field(q.name, input)), field("Impression", text), look, field(me.has_password ? "Password" : "Printed name", who),
     ...(none ? [field("I searched the whole volume", searched)] : [])];
   const complete = ready(
     () => (unseen ? `${unseen} counted lesions were never displayed: N shows the next.` : ""), seesRemoved, seesFaint,
@@ -150,8 +162,7 @@ export async function sign(r) {
     () => (none && !searched.checked ? "Nothing is counted: say that you searched." : ""),
   );
   if (!(await ask("Sign this version", body, complete))) return;
-  const said = { head: table.head, meaning: meaning.value, impression: text.value, searched: searched.checked,
-    answers: Object.fromEntries(answers.filter(([, input]) => input.value !== "–").map(([q, input]) => [q.key, input.value])),
+  const said = { head: table.head, meaning: meaning.value, searched: searched.checked, ...entered(),
     ...(me.has_password ? { password: who.value } : { name: who.value }) };
   const signed = await r.change(`${r.version}/sign`, said);
   if (signed) note(`Signed ${signed.signed}.`);

@@ -30,7 +30,8 @@ function list() {
     && (!mine || r.versions.some((v) => v.mine)));
   $("cases").replaceChildren(...shown.map(line));
   const open = rows.filter((r) => r.status === "ready" || r.status === "reading").length;
-  $("count").textContent = `${shown.length} of ${rows.length} cases · ${open} to read`;
+  const queries = rows.filter((r) => CLOSED.includes(r.status)).length;
+  $("count").textContent = `${shown.length} of ${rows.length} cases · ${open} to read${queries ? ` · ${queries} to query` : ""}`;
 }
 $("status").onchange = list;
 $("search").oninput = list;
@@ -69,8 +70,20 @@ function actions(row) {
   const own = row.versions.filter((v) => v.mine).at(-1);
   if (!CLOSED.includes(row.status))
     button(own ? (own.signed ? "Show" : "Go on") : "Read", () => { location.hash = `${row.id}/${own?.name || ""}`; });
+  else button("Why…", () => query(row));
   if (row.pair.length && row.status !== "final") button("Adjudicate", () => adjudicate(row));
   return cell;
+}
+
+// why a case cannot be read and what would help: what whoever sends it has to be asked for
+async function query(row) {
+  const told = await get(`/api/cases/${row.id}/refusal`).catch((error) => { say(error.message); return null; });
+  if (!told) return;
+  const facts = make("dl");
+  facts.append(...pairs([["Code", told.code], ["Reason", told.what], ["Where", told.where], ["Remedy", told.fix]].filter(([, text]) => text)));
+  const series = make("ul");
+  series.append(...told.series.map((s) => make("li", `${s.modality} ${s.description || ""}, ${s.n} images: ${s.why || "–"}`)));
+  await ask(`Not measured: ${row.folder}`, [facts, ...(told.series.length ? [make("p", "Series considered:"), series] : [])]);
 }
 
 const MOST_LESIONS = 12;
