@@ -24,6 +24,7 @@ def prognosis(
     model: of_patients.Models = None,
     signature: of_patients.Signatures = None,
     risk: of_patients.Risks = None,
+    quantities: of_patients.MeasuredTable = None,
     curves: of_patients.Curves = "",
     horizon: of_patients.Horizon = None,
     unit: of_patients.TimeUnit = "",

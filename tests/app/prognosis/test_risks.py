@@ -1,4 +1,4 @@
-"""Risks that networks foretold, beside clinical facts and quantities of the image."""
+"""Risks that networks foretold and quantities that a batch measured, beside clinical facts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lymphoscope.app.prognosis.quantities import with_quantities
 from lymphoscope.app.prognosis.risks import named, with_risks
 from lymphoscope.app.prognosis.run import Request, models_of, prognosis
 from lymphoscope.core.errors import LymphoscopeError
@@ -62,3 +63,23 @@ def test_a_networks_risk_stands_beside_a_volume_as_a_model_of_the_same_patients(
     found = {model["name"]: model["unseen"]["harrell"]["value"] for model in record["models"]}
     assert found["network"] > 0.65 and found["mtv_ml"] < 0.6
     assert set(found) == {"mtv_ml", "network", "all together"}
+
+
+def test_quantities_of_a_batch_are_joined_by_patient_beside_what_the_table_has(tmp_path: Path) -> None:
+    measured = read_table("patient,tmtv_ml,days\nc,30,9\nz,7,9\na,12.5,9\n")
+    joined = with_quantities(TABLE, measured, "patient")
+    assert joined.column("tmtv_ml") == ("12.5", "", "30")
+    assert joined.column("days") == ("10", "20", "30"), "the patients' own table is right"
+    for words, key, said in (
+        ("patient,tmtv_ml\na,1\na,2\n", "patient", "PROG-E-PATIENT.*in rows 2, 3"),
+        ("patient,tmtv_ml\nz,1\n", "patient", "no patient of rows 2, 3, 4 is in the table of quantities"),
+        ("case,tmtv_ml\na,1\n", "patient", "there is no column 'patient'"),
+        ("patient,tmtv_ml\na,1\n", "", "joined by patient"),
+    ):
+        with pytest.raises(LymphoscopeError, match=said):
+            with_quantities(TABLE, read_table(words), key)
+    (tmp_path / "c.csv").write_text("patient,days,event\n" + "".join(f"p{n},{n + 1},1\n" for n in range(12)))
+    (tmp_path / "q.csv").write_text("patient,mtv\n" + "".join(f"p{n},{(n * 7) % 12}\n" for n in range(11)))
+    with pytest.raises(LymphoscopeError, match="mtv is missing for 1 of 12 patients in row 13"):
+        request = Request(Columns("days", "event", ("mtv",), patient="patient"), quantities=tmp_path / "q.csv")
+        prognosis(tmp_path / "c.csv", tmp_path / "out", request)

@@ -61,6 +61,17 @@ Risks = Annotated[
         rich_help_panel=_ASKED,
     ),
 ]
+MeasuredTable = Annotated[
+    Path | None,
+    typer.Option(
+        "--quantities",
+        metavar="TABLE",
+        show_default=False,
+        help="Quantities of the same patients, such as a batch's cohort.csv, as further columns; the column of "
+        "--patient is in both.",
+        rich_help_panel=_ASKED,
+    ),
+]
 Curves = Annotated[
     str,
     typer.Option(

@@ -12,6 +12,7 @@ from lymphoscope import __version__
 from lymphoscope.app.evaluation.report import Head, sheet
 from lymphoscope.app.evaluation.tables import Table, csv_of
 from lymphoscope.app.prognosis.figures import figures
+from lymphoscope.app.prognosis.quantities import with_quantities
 from lymphoscope.app.prognosis.risks import with_risks
 from lymphoscope.app.prognosis.tables import (
     amount,
@@ -53,6 +54,7 @@ class Request:
         question: What is asked.
         complete_cases: Leave out patients with anything missing.
         risks: What networks foretold, a run folder or a table of risks, by the name of its column.
+        quantities: A table of quantities of the same patients, to be joined.
         force: Replace what an earlier analysis wrote.
     """
 
@@ -60,6 +62,7 @@ class Request:
     question: Question = field(default_factory=Question)
     complete_cases: bool = False
     risks: Mapping[str, Path] = field(default_factory=dict)
+    quantities: Path | None = None
     force: bool = False
 
 
@@ -153,6 +156,8 @@ def prognosis(table: Path, out: Path, request: Request, progress: Progress = sil
         LymphoscopeError: ``PROG-E-*``, ``USE-E-*``, ``IO-E-*``.
     """
     patients = with_risks(read_patients(table), request.risks, request.columns.patient)
+    if request.quantities is not None:
+        patients = with_quantities(patients, read_patients(request.quantities), request.columns.patient)
     request = settled(request, patients)
     cohort = cohort_of(patients, request.columns, request.complete_cases)
     with claim(out, request.force, lambda entry: entry.name in _NAMES) as held:

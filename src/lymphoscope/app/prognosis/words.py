@@ -37,4 +37,5 @@ def request_of(words: Mapping[str, Any]) -> Request:
         raise LymphoscopeError("USE-E-VALUE", what, "--variables", "Leave it out.")
     how = Resampling(words["replicates"], words["seed"])
     question = Question(models, variables, words["horizon"], words["unit"], words["folds"], how=how)
-    return Request(columns, question, words["complete_cases"], named_risks(words["risk"] or ()), words["force"])
+    risks = named_risks(words["risk"] or ())
+    return Request(columns, question, words["complete_cases"], risks, words["quantities"], words["force"])
