@@ -321,7 +321,7 @@ AddUser = Annotated[
 ]
 Role = Annotated[
     str,
-    typer.Option("--role", metavar="ROLE", help="Of the user: reader, adjudicator or admin.", rich_help_panel=_DOOR),
+    typer.Option("--role", metavar="ROLE", help="Of the user: reader, adjudicator, admin or auditor.", rich_help_panel=_DOOR),
 ]
 UserName = Annotated[
     str,

@@ -82,7 +82,13 @@ def access(cases: Path) -> Access:
     index = Index(cases)
     index.rebuild()
     made = Access(index, link=True, hasher=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    for login, role in (("ann", "reader"), ("ben", "reader"), ("cem", "adjudicator"), ("dee", "admin")):
+    for login, role in (
+        ("ann", "reader"),
+        ("ben", "reader"),
+        ("cem", "adjudicator"),
+        ("dee", "admin"),
+        ("eve", "auditor"),
+    ):
         made.add_user(login, f"Dr {login.title()}", role, PASSWORD)
     return made
 

@@ -13,8 +13,11 @@ import pytest
 
 from lymphoscope.app.reading import chain
 from lymphoscope.app.web import trail, verb
+from lymphoscope.app.web.access import Access
 from lymphoscope.app.web.audit import AUDIT_FILE, Audit
 from lymphoscope.core.errors import LymphoscopeError
+
+from .conftest import PASSWORD
 
 
 @pytest.fixture
@@ -94,6 +97,35 @@ def test_the_trail_is_for_an_admin_and_no_other_file_is_one(ann: Any) -> None:
     for content in (b"log,number\n", b"{}", b"\xff\xfe\x00", b"[]\n"):
         with pytest.raises(LymphoscopeError):
             trail.verify(content)
+
+
+def test_an_auditor_sees_what_was_signed_and_every_log_and_changes_nothing(
+    ann: Any, browser: Callable[[], Any], access: Access
+) -> None:
+    version, draft = ann.begin(), browser().enter("ben").begin()
+    assert ann.sign(version).status_code == 200
+    eve = browser().enter("eve")
+    assert eve.get("/api/me").json()["rights"] == ["agreement", "audit", "names", "others"]
+    row = eve.get("/api/cases").json()[0]
+    assert ({v["name"]: v["open"] for v in row["versions"]}, row["pair"]) == ({"v1": True, "v2": False}, [])
+    table = eve.get(version).json()
+    assert (table["by"], table["mine"]) == ("ann", False)
+    assert eve.get(f"{version}/log").json()[-1]["kind"] == "sign"
+    assert eve.get(f"{version}/files/report.json").status_code == 200
+    assert {log["log"].split()[-1] for log in eve.get("/api/audit/verify").json()} == {"server", "v1", "v2"}
+    assert b'"kind": "sign"' in eve.get("/api/audit").content
+    assert eve.get("/api/agreement").json()["n"] == 0
+    assert eve.get(draft).status_code == 403, "what is not signed is its reader's"
+    for body in ({}, {"purpose": "adjudicate", "parent": "v1", "other": "v2"}, {"purpose": "reopen", "parent": "v1"}):
+        assert eve.post(f"{eve.case}/versions", body).json()["code"] == "WEB-E-RIGHT"
+    words = {"op": "remove", "words": {"regions": [table["rows"][0]["region"]]}}
+    asked = {"ops": words, "preview": words, "seen": {"regions": [1]}, "reveal": {}, "lease": {}, "draft": {},
+             "sign": {"head": table["head"], "password": PASSWORD}}  # fmt: skip
+    for path, body in asked.items():
+        assert eve.post(f"{version}/{path}", body, **{"if-match": table["tip"]}).json()["code"] == "WEB-E-RIGHT", path
+    assert eve.client.post("/api/uploads", content=b"PK").json()["code"] == "WEB-E-RIGHT"
+    assert ann.get(version).json()["tip"] == table["tip"]
+    assert [e["by"] for e in chain.read(access.audit.path) if e.get("file") == "report.json"] == ["eve"], "it is told"
 
 
 def test_a_long_log_is_extended_by_its_last_line_alone_and_a_half_written_one_is_cut_off(tmp_path: Path) -> None:

@@ -8,16 +8,18 @@ import re
 import secrets
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta
 from threading import Lock
+from types import MappingProxyType
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
 from sqlalchemy import delete
 
 from lymphoscope.app.web.audit import Audit
-from lymphoscope.app.web.index import ROLES, Index, VersionFact, now, root
+from lymphoscope.app.web.index import Index, VersionFact, now, root
 from lymphoscope.app.web.tables import LoginSession, User
 from lymphoscope.core.errors import LymphoscopeError
 
@@ -27,6 +29,16 @@ LOCAL = "local"
 
 NOBODY, SERVER = "nobody", "server"
 """Who did what no account did: somebody who was not let in, and whoever runs the server."""
+
+RIGHTS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "reader": frozenset({"read"}),
+        "adjudicator": frozenset({"read", "adjudicate", "others", "agreement"}),
+        "admin": frozenset({"read", "adjudicate", "reopen", "upload", "others", "names", "agreement", "audit"}),
+        "auditor": frozenset({"others", "names", "agreement", "audit"}),
+    }
+)
+"""What each role may. ``others``: see what others signed; ``names``: who did what; the other words are what is done."""
 
 SHORTEST_PASSWORD = 12
 _LOGIN = re.compile(r"[a-z][a-z0-9._-]{0,39}")
@@ -39,7 +51,7 @@ class Person:
     Attributes:
         login: Login.
         name: Name as printed.
-        role: One of `ROLES`.
+        role: One of `RIGHTS`.
         csrf: What a changing request must carry.
         has_password: Whether signing asks for one.
     """
@@ -50,6 +62,10 @@ class Person:
     csrf: str = ""
     has_password: bool = False
 
+    def may(self, right: str) -> bool:
+        """Whether the role has a right, one of those of `RIGHTS`."""
+        return right in RIGHTS.get(self.role, ())
+
     def may_see(self, version: VersionFact, versions: list[VersionFact]) -> bool:
         """Whether a version may be shown: readers do not see one another before both have signed."""
         if version.by == self.login:
@@ -59,7 +75,7 @@ class Person:
         own = [v for v in versions if first[v.name].by == self.login and first[v.name].purpose == "read"]
         if not version.signed or any(not v.signed for v in own):
             return False
-        return self.role in ("adjudicator", "admin") or bool(own)
+        return self.may("others") or bool(own)
 
 
 class Limit:
@@ -124,9 +140,9 @@ class Access:
         Raises:
             LymphoscopeError: ``USE-E-VALUE`` for a login, role or password that cannot be.
         """
-        if not _LOGIN.fullmatch(login) or login == LOCAL or role not in ROLES:
+        if not _LOGIN.fullmatch(login) or login == LOCAL or role not in RIGHTS:
             raise LymphoscopeError(
-                "USE-E-VALUE", f"a login is small letters and digits, a role one of {', '.join(ROLES)}"
+                "USE-E-VALUE", f"a login is small letters and digits, a role one of {', '.join(RIGHTS)}"
             )
         if len(password) < SHORTEST_PASSWORD or not (name.isprintable() and 0 < len(name) <= 120):
             raise LymphoscopeError("USE-E-VALUE", f"a password has {SHORTEST_PASSWORD} letters or more, a user a name")

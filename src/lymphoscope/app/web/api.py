@@ -18,7 +18,7 @@ from lymphoscope.app.reading.history import REDO, UNDO
 from lymphoscope.app.reading.preview import told
 from lymphoscope.app.reading.signing import MEANINGS
 from lymphoscope.app.reading.suggestion import FIRST
-from lymphoscope.app.web.access import Person
+from lymphoscope.app.web.access import RIGHTS, Person
 from lymphoscope.app.web.desk import Desk, judging
 from lymphoscope.app.web.index import CLOSED, VersionFact, places, progress_of, reads, refusal_of
 from lymphoscope.app.web.leases import BEAT_S
@@ -122,6 +122,7 @@ def me(person: Who) -> dict[str, Any]:
     """Who is logged in."""
     return {
         **vars(person),
+        "rights": sorted(RIGHTS.get(person.role, ())),
         "meanings": MEANINGS,
         "organs": ORGANS,
         "frames": FRAMES,
@@ -148,13 +149,13 @@ def _versions(facts: list[VersionFact], person: Person, folder: Path) -> dict[st
     """The versions of a case as a person may know of them, and the two reads that an adjudicator can lay together."""
     place = places(facts)
     two = reads(facts)[:2]
-    pair = [v.name for v in two] if len(two) == 2 and all(v.signed for v in two) and person.role != "reader" else []
+    pair = [v.name for v in two] if len(two) == 2 and all(v.signed for v in two) and person.may("adjudicate") else []
     told = [
         {"name": v.name, "purpose": v.purpose, "signed": v.signed, "mine": v.by == person.login,
          "open": person.may_see(v, facts), "place": place[v.name],
          "progress": None if v.signed or v.by != person.login else progress_of(folder, v.name)}
         for v in facts
-        if v.signed or v.by == person.login or person.role != "reader"
+        if v.signed or v.by == person.login or person.may("others")
     ]  # fmt: skip
     return {"versions": told, "pair": pair}
 
@@ -233,8 +234,8 @@ def release_lease(case: str, name: str, person: Who, desk: At, window: Window = 
 
 
 def _require_purpose(sent: NewVersion, person: Person) -> None:
-    allowed = {"read": True, "adjudicate": person.role != "reader", "reopen": person.role == "admin"}
-    if not allowed.get(sent.purpose, False) or (sent.purpose == "read" and sent.parent):
+    known = sent.purpose in ("read", "adjudicate", "reopen")
+    if not (known and person.may(sent.purpose)) or (sent.purpose == "read" and sent.parent):
         raise LymphoscopeError("WEB-E-RIGHT", "your role does not begin such a version")
 
 
@@ -257,9 +258,9 @@ def table(case: str, name: str, person: Who, desk: At) -> dict[str, Any]:
 
 
 def told_to(person: Person, table: dict[str, Any]) -> dict[str, Any]:
-    """A table as a person may have it: who reads is named to nobody but an admin and themselves."""
+    """A table as a person may have it: who reads is named to themselves, and to an admin or auditor alone."""
     by = table["by"]
-    if person.role == "admin" or by == person.login:
+    if person.may("names") or by == person.login:
         return {**table, "mine": by == person.login}
     rows = [{**row, "actor": "a reader" if row["actor"] == by else row["actor"]} for row in table["rows"]]
     return {**table, "by": "a reader", "mine": False, "rows": rows}
@@ -314,6 +315,6 @@ def reveal(case: str, name: str, by: Written, person: Who, desk: At) -> dict[str
 def log(case: str, name: str, person: Who, desk: At) -> list[dict[str, Any]]:
     """Everything that was done to a version; reading it checks every link and every mask."""
     with desk.version(case, name, person) as version:
-        if person.role != "admin" and version.author != person.login:
-            raise LymphoscopeError("WEB-E-RIGHT", "the log names who reads: it is theirs, and an admin's")
+        if not person.may("names") and version.author != person.login:
+            raise LymphoscopeError("WEB-E-RIGHT", "the log names who reads: it is theirs, and an admin's or auditor's")
         return version.events

@@ -1,4 +1,4 @@
-"""The audit trail, for an admin: all logs together, as JSON or CSV, and whether every link of them holds."""
+"""The audit trail, for admins and auditors: all logs as JSON or CSV, and whether every link of them holds."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ From = Annotated[str, Query(alias="from", max_length=30, pattern="^[0-9TZ:.+-]*$
 
 def _paths(person: Person, desk: Desk, case: str) -> dict[str, Path]:
     """Every log, or one case's, by a name that says no folder."""
-    if person.role != "admin":
-        raise LymphoscopeError("WEB-E-RIGHT", "the audit trail is for an admin")
+    if not person.may("audit"):
+        raise LymphoscopeError("WEB-E-RIGHT", "the audit trail is for an admin or an auditor")
     logs = {} if case else {SERVER: desk.access.audit.path}
     for row in [desk.index.row(case)] if case else desk.index.rows():
         folder = desk.index.cases / row.folder

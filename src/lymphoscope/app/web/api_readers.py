@@ -29,7 +29,7 @@ def comparison(case: str, a: str, b: str, person: Who, desk: At) -> dict[str, An
 @readers.get("/agreement")
 def agreement(person: Who, desk: At) -> dict[str, Any]:
     """How two readers agree over all cases that both have signed; for who reads none of them blind."""
-    if person.role not in ("adjudicator", "admin"):
+    if not person.may("agreement"):
         raise LymphoscopeError("WEB-E-RIGHT", "the agreement of readers is for adjudicators")
     pairs = []
     for row in desk.index.rows():

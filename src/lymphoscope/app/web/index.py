@@ -30,7 +30,6 @@ from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.io.objects.kept import whose
 
 INDEX_FILE = ".lymphoscope-index.sqlite"
-ROLES = ("reader", "adjudicator", "admin")
 CLOSED = ("refused", "damaged")
 """Status of what cannot be read."""
 

@@ -140,7 +140,7 @@ uploads = APIRouter(prefix="/api")
 
 
 def _require_admin(person: Person) -> None:
-    if person.role != "admin":
+    if not person.may("upload"):
         raise LymphoscopeError("WEB-E-RIGHT", "studies are added by an admin")
 
 

@@ -109,7 +109,7 @@ export class Reader {
     $("undo").disabled = !table.can_undo || !this.writable;
     $("redo").disabled = !table.can_redo || !this.writable;
     $("sign").disabled = !this.writable;
-    $("reopen").hidden = !(table.signed && this.me.role === "admin");
+    $("reopen").hidden = !(table.signed && this.me.rights.includes("reopen"));
     const state = table.signed ? "SIGNED" : "draft";
     $("where").textContent = `${this.facts.study?.slice(0, 8) || "case"} · ${this.facts.scanned?.slice(0, 10) || ""} · ${table.version} · ${state} · ${this.facts.threshold}`;
     $("saved").textContent = `mask ${table.head.slice(0, 4)}… saved${table.mine && !table.signed && !this.held ? " · read only" : ""}`;

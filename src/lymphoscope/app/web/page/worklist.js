@@ -15,8 +15,7 @@ export async function worklist(person) {
   $("reader").hidden = true;
   $("worklist").hidden = false;
   $("where").textContent = `Worklist – ${me.name} (${me.role})`;
-  $("upload").hidden = $("audit").hidden = me.role !== "admin";
-  $("agreement").hidden = me.role === "reader";
+  for (const right of ["upload", "audit", "agreement"]) $(right).hidden = !me.rights.includes(right);
   rows = await get("/api/cases");
   const present = [...new Set(rows.map((r) => r.status))].sort();
   $("status").replaceChildren(make("option", "all", { value: "" }), ...present.map((s) => make("option", WORDS[s] || s, { value: s })));
@@ -68,9 +67,9 @@ function actions(row) {
     cell.append(made, " ");
   };
   const own = row.versions.filter((v) => v.mine).at(-1);
-  if (!CLOSED.includes(row.status))
+  if (!CLOSED.includes(row.status) && me.rights.includes("read"))
     button(own ? (own.signed ? "Show" : "Go on") : "Read", () => { location.hash = `${row.id}/${own?.name || ""}`; });
-  else button("Why…", () => query(row));
+  if (CLOSED.includes(row.status)) button("Why…", () => query(row));
   if (row.pair.length && row.status !== "final") button("Adjudicate", () => adjudicate(row));
   return cell;
 }
