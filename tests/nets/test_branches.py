@@ -115,6 +115,8 @@ def test_the_published_numbers_are_those_of_the_table() -> None:
         3.64, 5.5, 6.88,
     ]  # fmt: skip
     assert dict(learn.optimizer.params) == {"rate": 1e-4, "decay": 0.0}
+    (turned,) = learn.augment
+    assert dict(turned.params) == {"degrees": 8.0, "factor": (0.8, 1.2), "per_axis": True, "probability": 1.0}
     step = made("rate", learn.rate)
     assert (step(0.499), step(0.5)) == (1.0, 0.1), "after epoch 100 of 200"
 
