@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lymphoscope.app.reading import case as case_module
 from lymphoscope.app.reading.case import ReadCase
+from lymphoscope.app.reading.faint import Focus
+from lymphoscope.app.web import api as api_module
 
 from .browsing import NEEDS, Running, canvas_levels, figures, head, playwright, without_ct
 
@@ -52,12 +55,12 @@ def place(page: Any, index: list[int]) -> dict[str, float]:
     """Where on the PET pane a voxel of the axial plane is."""
     go = "i => { const r = window.reading; r.views.go(r.grid.lps(i)); }"
     page.evaluate(go, index)
-    found = page.evaluate(
+    found = page.wait_for_function(
         "i => { const r = window.reading, nv = r.views.pet, p = r.grid.lps(i);"
         " const at = nv.frac2canvasPosWithTile(nv.mm2frac([-p[0], -p[1], p[2]]), 0);"
-        " const k = nv.canvas.clientWidth / nv.canvas.width; return [at.pos[0] * k, at.pos[1] * k]; }",
-        index,
-    )
+        " const k = nv.canvas.clientWidth / nv.canvas.width; return at && [at.pos[0] * k, at.pos[1] * k]; }",
+        arg=index,
+    ).json_value()  # once the plane is drawn
     return {"x": found[0], "y": found[1]}
 
 
@@ -209,10 +212,88 @@ def test_all_that_lies_above_a_slice_is_removed_after_a_question(page: Any) -> N
     page.locator("#askbody summary", has_text="Removed").click()
     page.locator("#askwhy", has_text="say that you searched").wait_for()
     assert page.locator("#askyes").is_disabled(), "with nothing counted the whole volume has to be searched"
+    page.locator("#look").click()
+    page.frame_locator("#filedpage").get_by_text("No lesion in the final segmentation").wait_for()
+    page.locator("#filed button").click()
     page.screenshot(path=str(page.pictures / "sign-nothing-counted.png"))
     page.locator("#ask button[value=no]").click()
     changed(page, lambda: page.keyboard.press("Control+z"))
     assert head(page) == first
+
+
+def test_an_end_of_the_projection_is_drawn_to_where_the_body_is_cut_off(page: Any) -> None:
+    before = rows(page)
+    heights = {r["region"]: r["top_lps"][2] for r in before if r["counted"]}
+    box, inner = page.locator("#mip").bounding_box(), page.evaluate("() => window.reading.turning.box()")
+    x, top, bottom = box["x"] + box["width"] / 3, box["y"] + inner[1], box["y"] + inner[1] + inner[3]
+    grid = ReadCase(page.folder).kept.study.pet.geometry
+    for start, side in ((top + 2, "above"), (bottom - 2, "below")):
+        page.mouse.move(x, start)
+        page.mouse.down()
+        page.mouse.move(x, (top + bottom) / 2, steps=3)
+        page.screenshot(path=str(page.pictures / f"limit-{side}.png"))
+        page.mouse.up()
+        asked = page.locator("#asktitle", has_text=f"Remove every region wholly {side} z = ")
+        asked.wait_for()
+        mm = float(asked.text_content().split("z = ")[1].split(" mm")[0])
+        middle = float(grid.to_lps([(n - 1) / 2 for n in grid.shape])[2])
+        assert abs(mm - middle) < grid.spacing[0], "half way down the picture is half way down the body"
+        page.locator("#ask button[value=no]").click()
+    assert heights == {r["region"]: r["top_lps"][2] for r in rows(page) if r["counted"]}
+
+
+def test_a_distance_is_measured_in_millimetres_of_the_patient(page: Any) -> None:
+    go = "i => { const r = window.reading; r.views.go(r.grid.lps(i)); }"
+    page.locator("#petview").focus()
+    page.evaluate(go, [10, 10, 10])
+    page.keyboard.press("u")
+    page.evaluate(go, [10, 13, 14])
+    assert page.locator("#distance").text_content() == "40.0 mm", "3 by 4 voxels of 8 mm"
+    page.keyboard.press("u")
+    page.evaluate(go, [14, 13, 14])
+    assert page.locator("#distance").text_content() == "40.0 mm", "it stays where it was fixed"
+    page.keyboard.press("u")
+    assert page.locator("#distance").text_content() == ""
+    one, other = place(page, [12, 8, 9]), place(page, [12, 8, 29])
+    at = page.evaluate("() => window.reading.views.at")
+    box = page.locator("#petview").bounding_box()
+    page.keyboard.down("Shift")
+    page.mouse.move(box["x"] + one["x"], box["y"] + one["y"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + other["x"], box["y"] + other["y"], steps=4)
+    page.mouse.up()
+    page.keyboard.up("Shift")
+    assert float(page.locator("#distance").text_content().split()[0]) == pytest.approx(160, abs=3), "20 voxels of 8 mm"
+    assert page.evaluate("() => window.reading.views.at") == at, "the cross-hair stays"
+    assert page.evaluate("() => [...window.reading.views.pet.scene.pan2Dxyzmm]") == [0, 0, 0, 1], (
+        "and so does the plane"
+    )
+    page.wait_for_timeout(300)
+    page.screenshot(path=str(page.pictures / "distance.png"))
+    page.locator("#petview").focus()
+    page.keyboard.press("u")
+    assert page.locator("#distance").text_content() == ""
+
+
+def test_stages_are_accepted_by_a_key_and_faint_foci_dismissed(page: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in (case_module, api_module):
+        monkeypatch.setattr(room, "faint_foci", lambda *_: [Focus((5, 10, 12), 3.1, 1.5)])
+    page.locator("#mip").focus()
+    for step in (1, 2, 3):
+        page.locator("#step", has_text=f"Accept TMTV{step}").wait_for()
+        page.keyboard.press("Enter")
+    page.locator("#step", has_text="Accept TMTV4").wait_for()
+    assert page.locator("#stages dt").all_text_contents() == ["TMTV1 ●", "TMTV2 ●", "TMTV3 ●", "TMTV4"]
+    page.locator("#faint summary").click()
+    page.locator("#foci button", has_text="dismiss").click()
+    page.locator("#foci .dismissed").wait_for()
+    page.screenshot(path=str(page.pictures / "stages-and-foci.png"))
+    changed(page, lambda: page.keyboard.press("x"))
+    assert page.locator("#stages dt").first.text_content() == "TMTV1 ○", "it is another by now"
+    changed(page, lambda: page.keyboard.press("Control+z"))
+    page.locator("#faint summary").click()
+    kinds = [e["kind"] for e in ReadCase(page.folder).version("v1").events]
+    assert (kinds.count("step"), kinds.count("dismiss")) == (3, 1)
 
 
 def test_the_cross_hair_moves_by_keys_voxel_by_voxel(page: Any) -> None:

@@ -10,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from lymphoscope.app.reading import case as case_module
 from lymphoscope.app.reading.case import ReadCase
+from lymphoscope.app.reading.faint import Focus
+from lymphoscope.app.web import api as api_module
 from lymphoscope.app.web.access import Access
 from lymphoscope.app.web.index import Index
 from lymphoscope.app.web.server import create_app
@@ -249,6 +253,49 @@ def test_a_killed_server_loses_nothing_and_the_index_is_made_again(ann: Any, acc
     row = index.rows()[0]
     assert row.status == "reading"
     assert ReadCase(index.folder(row.id)).version("v1").now.head == after["head"]
+
+
+def test_faint_foci_are_dismissed_and_taken_back_on_the_record(ann: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room in (case_module, api_module):
+        monkeypatch.setattr(room, "faint_foci", lambda *_: [Focus((5, 10, 12), 3.1, 1.5)])
+    version = ann.begin()
+    before = ann.get(version).json()
+
+    def dismiss(tip: str, top: list[int], gone: bool = True) -> Any:
+        return ann.post(f"{version}/dismiss", {"top": top, "dismissed": gone}, **{"if-match": tip})
+
+    assert [f["dismissed"] for f in ann.get(f"{version}/faint").json()] == [False]
+    assert code(dismiss(before["tip"], [5, 10, 13])) == (422, "READ-E-ACT")
+    after = dismiss(before["tip"], [5, 10, 12]).json()
+    assert (after["head"], after["key_numbers"]) == (before["head"], before["key_numbers"]), "nothing is counted by it"
+    assert [f["dismissed"] for f in ann.get(f"{version}/faint").json()] == [True]
+    assert code(dismiss(before["tip"], [5, 10, 12], False)) == (412, "READ-E-STALE")
+    dismiss(after["tip"], [5, 10, 12], False)
+    assert [f["dismissed"] for f in ann.get(f"{version}/faint").json()] == [False]
+    log = [(e["by"], e["top"], e["dismissed"]) for e in ann.get(f"{version}/log").json() if e["kind"] == "dismiss"]
+    assert log == [("ann", [5, 10, 12], True), ("ann", [5, 10, 12], False)]
+
+
+def test_a_stage_is_accepted_in_its_order_and_told_when_it_is_another(ann: Any, cases: Path) -> None:
+    version = ann.begin()
+
+    def accept(step: int) -> Any:
+        return ann.post(f"{version}/steps/{step}", None, **{"if-match": ann.get(version).json()["tip"]})
+
+    assert code(accept(2)) == (422, "READ-E-ACT")
+    assert code(accept(0)) == code(accept(5)) == (422, "READ-E-ACT")
+    first = accept(1).json()
+    assert first["steps"] == {"1": True}
+    assert accept(2).json()["steps"] == {"1": True, "2": True}
+    marrow = ann.do(version, "remove", regions=counted(first)[:1], organ="marrow").json()
+    assert marrow["steps"] == {"1": True, "2": False}, "marrow is of the second stage"
+    assert accept(2).json()["steps"] == {"1": True, "2": True}
+    kept = ReadCase(next(p for p in cases.iterdir() if p.is_dir())).version("v1")
+    events = [e for e in kept.events if e["kind"] == "step"]
+    assert [e["step"] for e in events] == [1, 2, 2]
+    assert events[-1]["stages"] == kept.stages, "the log keeps the volumes, and is replayed with them in it"
+    assert kept.stages["TMTV1"] - kept.stages["TMTV2"] == pytest.approx(first["rows"][0]["volume_ml"])
+    assert ann.do(version, "undo").json()["steps"] == {"1": True, "2": False}
 
 
 def test_what_would_be_filed_is_what_is_filed_but_for_the_signature(ann: Any, ben: Any, cases: Path) -> None:

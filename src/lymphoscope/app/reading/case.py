@@ -21,8 +21,9 @@ from lymphoscope.app.again import Kept, read_again
 from lymphoscope.app.measure import Known
 from lymphoscope.app.reading import chain
 from lymphoscope.app.reading.adjudication import disputed
+from lymphoscope.app.reading.faint import faint_foci
 from lymphoscope.app.reading.history import History
-from lymphoscope.app.reading.numbers import preselected, start_of, unjudged
+from lymphoscope.app.reading.numbers import preselected, stages_of, start_of, unjudged
 from lymphoscope.app.reading.scene import Scene
 from lymphoscope.app.reading.suggestion import FIRST, REVEAL, require_revealable
 from lymphoscope.app.references import References
@@ -91,6 +92,22 @@ class Version:
         return {n for e in self.events if e["kind"] == "seen" for n in e["regions"]}
 
     @property
+    def dismissed(self) -> set[tuple[int, int, int]]:
+        """Hottest voxels, (z, y, x), of the faint foci that the reader dismissed and did not take back."""
+        last = {tuple(e["top"]): e["dismissed"] for e in self.events if e["kind"] == "dismiss"}
+        return {top for top, gone in last.items() if gone}
+
+    @property
+    def steps(self) -> dict[int, float]:
+        """Volume of each stage of the benchmark workflow as it was last accepted, mL."""
+        return {e["step"]: e["stages"][f"TMTV{e['step']}"] for e in self.events if e["kind"] == "step"}
+
+    @property
+    def stages(self) -> dict[str, float]:
+        """Volumes TMTV1–TMTV4 as they stand, mL."""
+        return stages_of(self.now, self.case.preselected, self.case.kept.study.pet.geometry.voxel_ml)
+
+    @property
     def edits(self) -> int:
         """Acts, undone ones and undoing counted."""
         return sum(e["kind"] == "act" for e in self.events)
@@ -124,6 +141,26 @@ class Version:
         if fresh:
             left = sum(r.counted for r in self.now if r.number not in self.seen.union(fresh))
             self.write({"kind": "seen", "by": self.author, "regions": fresh, "unseen": left}, expected)
+
+    def dismiss(self, top: tuple[int, int, int], dismissed: bool, expected: str) -> None:
+        """Note that a faint focus was looked at and is nothing, or take that back; it is never counted.
+
+        Raises:
+            LymphoscopeError: ``READ-E-ACT`` where no faint focus has its top there, and those of `write`.
+        """
+        if top not in {focus.top for focus in faint_foci(self.case.scene, self.now)}:
+            raise LymphoscopeError("READ-E-ACT", "there is no faint focus", fix="Open the list again.")
+        self.write({"kind": "dismiss", "by": self.author, "top": list(top), "dismissed": dismissed}, expected)
+
+    def accept(self, step: int, expected: str) -> None:
+        """Accept a stage of the benchmark workflow: its volumes are kept in the log as they stand.
+
+        Raises:
+            LymphoscopeError: ``READ-E-ACT`` where the stage before was not accepted, and those of `write`.
+        """
+        if not 1 <= step <= 4 or (step > 1 and step - 1 not in self.steps):
+            raise LymphoscopeError("READ-E-ACT", f"step {step} cannot be accepted", fix="Accept the one before it.")
+        self.write({"kind": "step", "by": self.author, "step": step, "stages": self.stages}, expected)
 
     def reveal(self, expected: str) -> None:
         """Note that the reader asks to see what rules or network suggested.

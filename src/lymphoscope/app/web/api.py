@@ -111,6 +111,13 @@ class Operation(Sent):
     at: str = Field("", max_length=40, pattern="^[0-9TZ:.+-]*$")
 
 
+class Dismissed(Sent):
+    """A faint focus by its hottest voxel, and whether it is nothing."""
+
+    top: list[int] = Field(min_length=3, max_length=3)
+    dismissed: bool = True
+
+
 class Seen(Sent):
     """Regions that were displayed."""
 
@@ -270,9 +277,26 @@ def told_to(person: Person, table: dict[str, Any]) -> dict[str, Any]:
 def faint(case: str, name: str, person: Who, desk: At) -> list[dict[str, Any]]:
     """Uptake above the liver that no region holds, to be looked at."""
     with desk.version(case, name, person) as version:
-        scene = version.case.scene
-        foci = faint_foci(scene, version.now)
-    return [{**vars(f), "top_lps": scene.pet.geometry.to_lps(f.top).tolist()} for f in foci]
+        grid, gone = version.case.kept.study.pet.geometry, version.dismissed
+        foci = faint_foci(version.case.scene, version.now)
+    return [{**vars(f), "top_lps": grid.to_lps(f.top).tolist(), "dismissed": f.top in gone} for f in foci]
+
+
+@api.post("/cases/{case}/versions/{name}/dismiss")
+def dismiss(case: str, name: str, sent: Dismissed, by: Written, person: Who, desk: At) -> dict[str, Any]:
+    """Note that a faint focus is nothing, or take that back."""
+    z, y, x = sent.top
+    with desk.version(case, name, person, writing=True, window=by.window) as version:
+        version.dismiss((z, y, x), sent.dismissed, by.tip)
+        return told_to(person, desk.case(case).table(version))
+
+
+@api.post("/cases/{case}/versions/{name}/steps/{step}")
+def accept(case: str, name: str, step: int, by: Written, person: Who, desk: At) -> dict[str, Any]:
+    """Accept a stage of the benchmark workflow as it stands."""
+    with desk.version(case, name, person, writing=True, window=by.window) as version:
+        version.accept(step, by.tip)
+        return told_to(person, desk.case(case).table(version))
 
 
 @api.post("/cases/{case}/versions/{name}/preview")

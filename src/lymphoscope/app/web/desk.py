@@ -148,6 +148,7 @@ def _table(version: Version) -> dict[str, Any]:
         "rows": rows,
         "key_numbers": record["key_numbers"],
         "stages": record["segmentation"]["stages"],
+        "steps": _steps(version),
         "messages": [m for m in record["messages"] if not (hidden and judging(m["code"]))],
         "suggestion": suggestion.told(version.begin, version.events, grid.voxel_ml, reading),
         "may_reveal": suggestion.may_reveal(version.begin, version.events) and version.signature is None,
@@ -155,6 +156,12 @@ def _table(version: Version) -> dict[str, Any]:
         "can_undo": version.history.can_undo and version.signature is None,
         "can_redo": version.history.can_redo and version.signature is None,
     }
+
+
+def _steps(version: Version) -> dict[int, bool]:
+    """The stages that were accepted, and whether their volume is still what it was."""
+    now = version.stages
+    return {step: now[f"TMTV{step}"] == ml for step, ml in version.steps.items()}
 
 
 def judging(code: str) -> bool:

@@ -88,12 +88,11 @@ function fresh(r) {
   const next = { null: true, true: false, false: null }[String(r.row(r.active).new)];
   return r.act("new", { regions: chosen(r), new: next });
 }
-async function limit(r, side) {
-  const mm = r.views.at[2];
+export async function limit(r, side, mm = r.views.at[2]) {
   const words = { side, mm };
   const told = await post(`${r.version}/preview`, { op: "limit", words }).catch((e) => { say(e.message); return null; });
   const where = side === "head" ? "above" : "below";
-  if (told && await ask(`Remove every region wholly ${where} this slice: ${told.was.n - told.is.n} regions, ${(-told.change_ml).toFixed(1)} mL?`, []))
+  if (told && await ask(`Remove every region wholly ${where} ${mm === r.views.at[2] ? "this slice" : `z = ${mm.toFixed(0)} mm`}: ${told.was.n - told.is.n} regions, ${(-told.change_ml).toFixed(1)} mL?`, []))
     await r.act("limit", words);
 }
 
@@ -150,7 +149,7 @@ export async function sign(r) {
   if (!foci) return;
   const out = table.rows.filter((row) => kind(row) === "out").map((row) => `${row.id} ${row.volume_ml.toFixed(1)} mL ${row.site || row.organ || ""} ${row.why || row.rule}`);
   const [removed, seesRemoved] = toOpen(r, "Removed", out);
-  const [faint, seesFaint] = toOpen(r, "Faint foci", foci.map((f) => `${f.volume_ml.toFixed(1)} mL, SUVmax ${f.suvmax.toFixed(1)}`));
+  const [faint, seesFaint] = toOpen(r, "Faint foci", foci.filter((f) => !f.dismissed).map((f) => `${f.volume_ml.toFixed(1)} mL, SUVmax ${f.suvmax.toFixed(1)}`));
   const entered = () => ({ impression: text.value,
     answers: Object.fromEntries(answers.filter(([, input]) => input.value !== "–").map(([q, input]) => [q.key, input.value])) });
   const look = make("button", "Preview of the report", { type: "button", id: "look", onclick: () => showFiled(r, entered(), look) });
@@ -198,5 +197,6 @@ export const COMMANDS = {
   l: { name: "cut foot", run: (r) => limit(r, "foot") },
   b: { name: "paint", run: (r) => brush(r, "paint"), held: true },
   e: { name: "erase", run: (r) => brush(r, "erase"), held: true },
+  u: { name: "measure", run: (r) => r.ruled(), reads: true },
   n: { name: "next unseen", run: (r) => r.next(), reads: true },
 };

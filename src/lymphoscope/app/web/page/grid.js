@@ -23,6 +23,14 @@ export class Grid {
   lps(index) {
     return [0, 1, 2].map((k) => this.affine[k].slice(0, 3).reduce((s, v, n) => s + v * index[n], this.affine[k][3]));
   }
+  // height of the body at a share of its length from the head, mm, in the middle of the image
+  height(share) {
+    const along = [0, 1, 2].reduce((best, k) => (Math.abs(this.affine[2][k]) / this.spacing[k] > Math.abs(this.affine[2][best]) / this.spacing[best] ? k : best), 0);
+    const middle = this.shape.map((n) => (n - 1) / 2);
+    const from = this.affine[2][along] > 0 ? 1 - share : share;
+    middle[along] = from * this.shape[along] - 0.5;
+    return this.lps(middle)[2];
+  }
   inside(index) {
     return index.every((v, k) => v >= 0 && v < this.shape[k]);
   }
@@ -56,6 +64,9 @@ export class ViewerGrid extends Grid {
   place(fraction) { return this.lps([0, 1, 2].map((k) => fraction[k] * this.shape[k] - 0.5)); }
   flat([i, j, k]) { return (k * this.shape[1] + j) * this.shape[0] + i; }
 }
+
+// millimetres between two places in the patient, whatever grid shows them
+export const distance = ([a, b]) => Math.hypot(...a.map((v, k) => v - b[k]));
 
 // The voxels of a compressed NIfTI-1 file of bytes, in storage order.
 export async function labelsIn(buffer) {

@@ -3,9 +3,9 @@ import { $, ask, field, make, pairs } from "/elements.js";
 
 const KEPT = "letters";
 const TAKEN = ",.?[]";
-const FIXED = [["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"], ["Ctrl+Enter", "sign"], ["↑ ↓ (Shift: choose more)", "regions; in a picture: cross-hair"],
+const FIXED = [["Ctrl+Z, Ctrl+Shift+Z", "undo, redo"], ["Enter", "accept a stage"], ["Ctrl+Enter", "sign"], ["↑ ↓ (Shift: choose more)", "regions; in a picture: cross-hair"],
   ["PgUp PgDn (Shift: ten)", "slice"], [", .", "turn the projection"], ["Shift+1…4", "PET window 0–5, 7, 10, 15"],
-  ["Space (hold)", "hide what is drawn"], ["1…9 on what is removed", "say of which organ it is"], ["[ ]", "smaller, larger brush"], ["right click", "remove or restore a region"], ["double click", "add here"]];
+  ["Space (hold)", "hide what is drawn"], ["1…9 on what is removed", "say of which organ it is"], ["[ ]", "smaller, larger brush"], ["right click", "remove or restore a region"], ["double click", "add here"], ["Shift+drag in a plane", "measure"]];
 
 function kept() {
   try {

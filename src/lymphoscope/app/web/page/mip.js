@@ -2,6 +2,7 @@
 import { get } from "/net.js";
 import { css, hue, kind } from "/status.js";
 
+const NEAR = 7; // pixels: so near the upper or lower end a drag moves that end
 const SMALL = 9; // pixels: what throws less of a shadow has a ring round it
 
 // what lies at the picture's left when the patient is turned by an angle: R, RA, AR, A, … as on the planes
@@ -16,11 +17,16 @@ export class Turning {
     // drawn by the processor: on the graphics it would wait for the planes' pictures, and everything for it
     const pen = canvas.getContext("2d", { willReadFrequently: true });
     Object.assign(this, { canvas, pen, frames, picked, hovered, frame: 0, top: 10, images: [], marks: new Map(), table: null,
-      beside: null, active: 0, pointed: 0, paths: new Map() });
+      beside: null, active: 0, pointed: 0, paths: new Map(), cuts: null, end: null, limit: null });
     let from = null;
     let turned = false;
-    canvas.addEventListener("pointerdown", (e) => { from = e.clientX; turned = false; canvas.setPointerCapture(e.pointerId); });
+    canvas.addEventListener("pointerdown", (e) => {
+      [from, turned, this.end] = [e.clientX, false, this.endAt(e.offsetY)];
+      canvas.setPointerCapture(e.pointerId);
+    });
     canvas.addEventListener("pointermove", (e) => {
+      if (from === null) canvas.style.cursor = this.endAt(e.offsetY) ? "ns-resize" : "";
+      if (this.end) { this.limitAt(e.offsetY); return; }
       if (from === null) { this.hovered(this.regionAt(e.offsetX, e.offsetY)); return; }
       if (Math.abs(e.clientX - from) < 12) return;
       this.turn(e.clientX > from ? 1 : -1);
@@ -28,7 +34,11 @@ export class Turning {
       turned = true;
     });
     canvas.addEventListener("pointerleave", () => this.hovered(0));
-    canvas.addEventListener("pointerup", (e) => { from = null; if (!turned) this.pick(e.offsetX, e.offsetY); });
+    canvas.addEventListener("pointerup", (e) => {
+      from = null;
+      if (this.end) this.cut();
+      else if (!turned) this.pick(e.offsetX, e.offsetY);
+    });
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
   // the first frame may have been asked for before it was known which measurement of the case it belongs to
@@ -94,6 +104,35 @@ export class Turning {
     const scale = Math.min(w / image.width, h / image.height);
     return [(w - image.width * scale) / 2, (h - image.height * scale) / 2, image.width * scale, image.height * scale];
   }
+  // the ends of the picture can be drawn towards the middle: what lies beyond is then asked about
+  endAt(py) {
+    const box = this.cuts && this.box();
+    if (!box) return null;
+    return Math.abs(py - box[1]) < NEAR ? "head" : Math.abs(py - box[1] - box[3]) < NEAR ? "foot" : null;
+  }
+  limitAt(py) {
+    const [, y, , h] = this.box();
+    this.limit = Math.min(1, Math.max(0, (py - y) / h));
+    this.draw();
+  }
+  cut() {
+    const { end, limit } = this;
+    Object.assign(this, { end: null, limit: null });
+    this.draw();
+    if (limit > 0 && limit < 1) this.cuts(end, limit);
+  }
+  drawLimit(pen, [x, y, w, h]) {
+    const at = y + this.limit * h;
+    pen.fillStyle = "rgb(86 180 233 / .35)";
+    if (this.end === "head") pen.fillRect(x, y, w, at - y);
+    else pen.fillRect(x, at, w, y + h - at);
+    pen.fillStyle = "#000";
+    pen.fillRect(x, at - 1, w, 2);
+  }
+  drawEnds(pen, [x, y, w, h]) {
+    pen.fillStyle = "#888";
+    for (const at of [y, y + h - 4]) pen.fillRect(x + w / 2 - 22, at, 44, 4);
+  }
   draw() {
     const { canvas } = this;
     [canvas.width, canvas.height] = [canvas.clientWidth, canvas.clientHeight];
@@ -118,6 +157,8 @@ export class Turning {
     rows.sort((a, b) => order(a) - order(b));
     for (const row of rows) this.shadow(pen, row, marks[row.region], outlines[row.region], box);
     for (const row of rows) this.number(pen, row, marks[row.region], box);
+    if (this.cuts) this.drawEnds(pen, box);
+    if (this.end && this.limit !== null) this.drawLimit(pen, box);
   }
   shadow(pen, row, [mr, mc], lines, [x, y, w, h]) {
     const path = new Path2D();

@@ -1,5 +1,5 @@
 // The page: which part of it is shown, and what keys and buttons do.
-import { COMMANDS, add, organOf, reopen, reveal, sign } from "/corrections.js";
+import { COMMANDS, add, limit, organOf, reopen, reveal, sign } from "/corrections.js";
 import { $, busy, say } from "/elements.js";
 import { Keys } from "/keys.js";
 import { ahead, get, setCsrf } from "/net.js";
@@ -81,6 +81,7 @@ function meant(event, target) {
     if (letter === "z") return may(() => reader.act(event.shiftKey ? "redo" : "undo"));
     return event.key === "Enter" ? may(() => sign(reader)) : null;
   }
+  if (event.key === "Enter") return target.matches("button, summary, a") ? null : () => reader.accept();
   if (event.altKey) return null;
   if (event.shiftKey && TOPS[event.code]) return () => setTop(TOPS[event.code]);
   if (event.code === "Space") return target.matches("button, summary, a") ? null : () => hide(true);
@@ -107,6 +108,17 @@ for (const [name, layer] of [["petview", "pet"], ["ctview", "ct"]]) {
     else if (lps) say("No region is there.");
   });
   $(name).addEventListener("pointermove", (e) => reader?.table && reader.hover(e.buttons || reader.stroke ? null : place(e)));
+  // the viewer would take a drag with Shift for one of its own
+  for (const kind of ["pointerdown", "mousedown"]) $(name).addEventListener(kind, (e) => {
+    if (!e.shiftKey || e.button !== 0) return;
+    e.stopImmediatePropagation();
+    const start = place(e);
+    if (start) reader.measure([start, start], false);
+  }, true);
+  $(name).addEventListener("pointermove", (e) => {
+    const end = e.shiftKey && e.buttons === 1 && reader?.ruler && place(e);
+    if (end) reader.measure([reader.ruler.ends[0], end], false);
+  });
   $(name).addEventListener("pointerleave", () => reader?.table && reader.hover(null));
   $(name).addEventListener("dblclick", (e) => {
     const lps = place(e);
@@ -115,7 +127,7 @@ for (const [name, layer] of [["petview", "pet"], ["ctview", "ct"]]) {
     add(reader);
   });
   $(name).addEventListener("click", (e) => {
-    const lps = reader?.stroke ? null : place(e);
+    const lps = reader?.stroke || e.shiftKey ? null : place(e);
     if (lps) reader.pickAt(lps);
   });
 }
@@ -124,6 +136,7 @@ $("undo").onclick = () => reader.act("undo");
 $("redo").onclick = () => reader.act("redo");
 $("sign").onclick = () => sign(reader);
 $("reopen").onclick = () => reopen(reader);
+$("step").onclick = () => reader.accept();
 $("reveal").onclick = () => reveal(reader);
 $("help").onclick = () => keys.show();
 $("leave").onclick = async () => { await fetch("/logout", { method: "POST", redirect: "manual" }); location.assign("/login"); };
@@ -140,6 +153,7 @@ async function route() {
     }
     reader = new Reader(me, pathOf(id));
     window.reading = reader; // for scripted checks
+    reader.cuts = (side, share) => (reader.writable ? limit(reader, side, reader.grid.height(share)) : say(reader.refusal()));
     await reader.open(name, facts, front);
     if (reader.facts.ct) setCt();
   } catch (error) {

@@ -1,7 +1,7 @@
 // One version of a case on the screen. It computes no number: all come from the server, with the head they belong to.
 import { Course } from "/course.js";
 import { $, busy, make, note, pairs, say } from "/elements.js";
-import { Grid, labelsIn } from "/grid.js";
+import { Grid, distance, labelsIn } from "/grid.js";
 import { Turning } from "/mip.js";
 import { ahead, bytes, get, letGo, peek, post, put } from "/net.js";
 import { kind } from "/status.js";
@@ -14,7 +14,7 @@ const ml = (volume) => volume.toFixed(1).replace(/\B(?=(\d{3})+\.)/g, " ");
 export class Reader {
   constructor(me, path) {
     Object.assign(this, { me, path, chosen: new Set(), active: 0, show: "all", points: [], table: null, latest: null, drawn: "", looking: 0, stroke: null,
-      held: false, over: null, peeking: 0, underway: 0, opened: new Set() });
+      ruler: null, held: false, over: null, peeking: 0, underway: 0, opened: new Set() });
   }
   // the projection is the first picture, for which no image has to be read: before it is there nothing is asked for that
   // would keep the server busy. The CT is the last
@@ -26,6 +26,7 @@ export class Reader {
     $("reader").classList.toggle("noct", !this.facts.ct);
     this.turning = new Turning($("mip"), this.me.frames, (found) => this.table && this.pickAt(found.lps), (region) => this.point(region));
     await this.turning.open(this.path, this.facts.digest, front);
+    this.turning.cuts = this.cuts;
     performance.mark("projection");
     const begun = ahead(name ? Promise.resolve({ name }) : post(`${this.path}/versions`, {}));
     const pet = ahead(bytes(`${this.path}/pet.nii.gz?of=${this.facts.digest}`));
@@ -104,7 +105,11 @@ export class Reader {
     if (range) key.splice(1, 0, ["doubtful out/in", range]);
     key.push(["Unseen", String(table.rows.filter((r) => r.counted && !r.seen).length)]);
     $("key").replaceChildren(...pairs(key));
-    $("stages").replaceChildren(...pairs(table.stages.map((s) => [s.stage, `${s.shown.tmtv_ml} mL`])));
+    // a stage that was accepted has a dot, an empty one where its volume is another by now
+    const mark = { undefined: "", true: " ●", false: " ○" };
+    $("stages").replaceChildren(...pairs(table.stages.map((s, k) => [s.stage + mark[table.steps[k + 1]], `${s.shown.tmtv_ml} mL`])));
+    $("step").hidden = !this.writable || !this.nextStep;
+    $("step").textContent = `Accept TMTV${this.nextStep} ↵`;
     $("numbers").classList.remove("stale");
     $("undo").disabled = !table.can_undo || !this.writable;
     $("redo").disabled = !table.can_redo || !this.writable;
@@ -128,6 +133,12 @@ export class Reader {
   stale() {
     $("numbers").classList.add("stale");
     for (const shown of document.querySelectorAll("#key dd, #stages dd")) shown.textContent = "…";
+  }
+
+  // the first stage that is not accepted as it stands
+  get nextStep() { return [1, 2, 3, 4].find((step) => this.table.steps[step] !== true) || 0; }
+  accept() {
+    if (this.writable && this.nextStep) this.change(`${this.version}/steps/${this.nextStep}`, {}, false);
   }
 
   // regions
@@ -217,11 +228,23 @@ export class Reader {
     const index = this.grid.index(lps);
     if (!this.grid.inside(index)) { $("readout").textContent = "outside the PET"; return; }
     if (this.stroke) this.stroke.push(...this.grid.ball(index, Number($("brush").value)));
+    if (this.ruler?.open) this.measure([this.ruler.ends[0], lps]);
     const row = this.rowAt(index);
     const { suv, hu } = this.views;
     $("readout").textContent = [suv === null ? "– SUVbw" : `SUVbw ${suv.toFixed(2)} g/mL`, hu === null ? "– HU" : `${Math.round(hu)} HU`,
       row ? `${row.id} ${row.word}` : "no region", `x ${lps[0].toFixed(0)} y ${lps[1].toFixed(0)} z ${lps[2].toFixed(0)} mm LPS`].join(" · ");
     $("readout").dataset.index = index.join(" ");
+  }
+
+  // a distance: from the first place to the cross-hair until it is fixed, or along the mouse; it is a picture, and no record
+  measure(ends, open = true) {
+    this.ruler = ends && { ends, open };
+    this.views.measure(ends || []);
+    $("distance").textContent = ends ? `${distance(ends).toFixed(1)} mm` : "";
+  }
+  ruled() {
+    if (!this.ruler) this.measure([this.views.at, this.views.at]);
+    else this.measure(this.ruler.open ? this.ruler.ends : null, false);
   }
 
   // what the mouse is over: a region, outlined everywhere, or what a double click there would add
@@ -310,12 +333,18 @@ export class Reader {
       return make("li", `${e.when.slice(11, 19)} ${e.by} ${what}${change}`);
     }));
   }
+  async dismiss(focus) {
+    if (await this.change(`${this.version}/dismiss`, { top: focus.top, dismissed: !focus.dismissed }, false)) await this.faint();
+  }
   async faint() {
     const foci = await get(`${this.version}/faint`).catch((e) => { say(e.message); return []; });
     $("foci").replaceChildren(...(foci.length ? foci : [null]).map((f) => {
       if (!f) return make("li", "none above the liver");
-      const item = make("li");
-      item.append(make("button", `${f.volume_ml.toFixed(1)} mL, SUVmax ${f.suvmax.toFixed(1)}`, { onclick: () => this.views.go(f.top_lps) }));
+      const item = make("li", "", { className: f.dismissed ? "dismissed" : "" });
+      const words = `${f.volume_ml.toFixed(1)} mL, SUVmax ${f.suvmax.toFixed(1)}`;
+      const settle = make("button", f.dismissed ? "take back" : "dismiss", { onclick: () => this.dismiss(f) });
+      settle.setAttribute("aria-label", `${settle.textContent}: ${words}`);
+      item.append(make("button", words, { onclick: () => this.views.go(f.top_lps) }), " ", ...(this.writable ? [settle] : []));
       return item;
     }));
   }

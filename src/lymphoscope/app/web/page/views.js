@@ -1,6 +1,6 @@
 // The two views: PET alone, the only one whose values are measured, and CT with PET over it.
 import { Niivue, NVImage, SHOW_RENDER, DRAG_MODE, SLICE_TYPE, cmapper } from "/vendor/niivue.js";
-import { ViewerGrid } from "/grid.js";
+import { ViewerGrid, distance } from "/grid.js";
 import { onOther, onPet, renumbered } from "/marks.js";
 import { COLOUR, hue, kind } from "/status.js";
 
@@ -36,14 +36,28 @@ function oncePerFrame(nv) {
     if (waiting) return;
     if (last) gl.deleteSync(last);
     draws();
+    drawRuler(nv);
     last = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
     gl.flush();
   };
   nv.drawScene = () => { waiting ||= requestAnimationFrame(next); };
 }
 
+// a measured line, in the planes that it lies in
+function drawRuler(nv) {
+  const [from, to] = nv.ruler.map((lps) => nv.grid.fraction(lps));
+  for (const plane of to ? [SLICE_TYPE.AXIAL, SLICE_TYPE.CORONAL, SLICE_TYPE.SAGITTAL] : []) {
+    const [a, b] = [from, to].map((frac) => nv.frac2canvasPosWithTile(frac, plane));
+    if (!a || !b || a.tileIndex !== b.tileIndex) continue;
+    const ends = [...a.pos, ...b.pos];
+    nv.drawLine(ends, 5, [0, 0, 0, 1]);
+    nv.drawLine(ends, 2, [1, 1, 0.4, 1]);
+    nv.drawTextBetween(ends, `${distance(nv.ruler).toFixed(1)} mm`, 1, [1, 1, 0.4, 1]);
+  }
+}
+
 async function made(canvas, volume) {
-  const nv = new Niivue(BASE);
+  const nv = Object.assign(new Niivue(BASE), { ruler: [] });
   oncePerFrame(nv);
   await nv.attachToCanvas(canvas, false);
   nv.setSliceType(SLICE_TYPE.MULTIPLANAR);
@@ -127,6 +141,10 @@ export class Views {
       nv.drawScene();
     }
     this.moved(lps);
+  }
+  // a line between two places, or none
+  measure(ends) {
+    for (const nv of [this.pet, this.ct]) if (nv) { nv.ruler = ends; nv.drawScene(); }
   }
   // the place under the mouse, or null beside the slices
   under(layer, event) {
