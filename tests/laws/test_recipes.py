@@ -125,6 +125,7 @@ VARIANTS = (
     "lean-fcm",
     "lean-pair",
     "lean-partial",
+    "lean-quartet",
     "lean-rbf",
     "lean-reducer",
     "lean-views",
