@@ -207,7 +207,7 @@ def test_a_comparison_shows_what_every_level_makes_of_a_case_with_the_outcome_an
     made = {path.name for path in (tmp_path / "out" / "figures").iterdir()}
     assert made >= {"features.png", "surfaces.png", "roc.png", "survival-1-youden.png"}
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "from the finest to the bottom" in page and "2 of 7 patients had event@730" in page
+    assert "from the finest to the bottom" in page and "2 of 5 patients of known outcome had event@730" in page
 
 
 def test_the_outcome_of_patients_who_are_judged_has_no_part_in_the_training(

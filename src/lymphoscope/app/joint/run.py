@@ -204,7 +204,7 @@ def _outcome(
         "levels": levels,
         "comparisons": compared(event, networks[0], everyone[1:], request.how),
         "curves": _curves(main, data, cases, request, event, everyone),
-        "notes": _notes(events, len(cases), endpoint.name, censored),
+        "notes": _notes(events, int((~np.isnan(event)).sum()), endpoint.name, censored),
     }  # fmt: skip
 
 
@@ -232,12 +232,12 @@ def _fact(data: DataSet, case: str, name: str) -> float:
     return float(found) if isinstance(found, float) else np.nan
 
 
-def _notes(events: int, cases: int, name: str, censored: int) -> list[str]:
+def _notes(events: int, known: int, name: str, censored: int) -> list[str]:
     found = []
     if events < FEW:
         found.append(
-            f"{events} of {cases} patients had {name}: intervals are wide. Which method is better cannot be concluded "
-            "where they overlap, nor can a figure be taken for that of other patients."
+            f"{events} of {known} patients of known outcome had {name}: intervals are wide. Which method is better "
+            "cannot be concluded where they overlap, nor can a figure be taken for that of other patients."
         )
     if censored:
         found.append(f"{censored} patients were lost before the horizon and have no part in AUC and rates.")
