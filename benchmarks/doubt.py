@@ -2,10 +2,12 @@
 
     python benchmarks/doubt.py DATA RUN …
 
-Every case is drawn by a network that has not seen the patient. Doubt is the entropy of the probability and, where the
-network tells them, its ignorance and the conflict of its sources. For each the mean over cases of the area under the
-ROC: how often a voxel that is drawn wrongly has more doubt than one that is drawn rightly. Then which share of voxels
-is drawn wrongly, from the most doubtful voxels of a case to the least. Intervals are from a bootstrap of the cases.
+Every case is drawn by a network that has not seen the patient. Calibration is over all voxels, so that a network which
+nowhere comes near 0 is judged by the same ones as others (`lymphoscope evaluate` takes those of p ≥ 0.01). Doubt is the
+entropy of the probability and, where the network tells them, its ignorance and the conflict of its sources. For each
+the mean over cases of the area under the ROC: how often a voxel that is drawn wrongly has more doubt than one that is
+drawn rightly. Then which share of voxels is drawn wrongly, from the most doubtful voxels of a case to the least.
+Intervals are from a bootstrap of the cases.
 """
 
 from __future__ import annotations
@@ -33,8 +35,6 @@ from lymphoscope.learn.run import Run
 DOUBTS = ("entropy", "ignorance", "conflict")
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Limits of the classes of doubt: shares of a case's voxels, the most doubtful first."""
-LEAST = 0.01
-"""Voxels of lower probability that are no lesion's have no part in calibration, as in `lymphoscope evaluate`."""
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ class Drawn:
 
     Attributes:
         dice: Overlap with the truth.
-        reliability: Of the voxels that may be lesion.
+        reliability: Of the probability.
         areas: By doubt, area under the ROC for errors.
         wrong: By doubt, share of errors in each class of doubt.
     """
@@ -68,13 +68,15 @@ def drawn(data_path: Path, run: Run) -> Iterator[Drawn]:
         lesion, mask = labels.array > 0, read_nifti(run.validation / name, Unit.LABEL).array > 0
         told = {"entropy": entropy(chance)}
         for doubt in DOUBTS[1:]:
-            if (path := run.maps(f"{last}-{doubt}") / name).exists():
-                told[doubt] = read_nifti(path, Unit.ARBITRARY).array.astype(float)
-        error, seen = mask != lesion, (chance >= LEAST) | lesion
+            path = run.maps(f"{last}-{doubt}") / name
+            values = read_nifti(path, Unit.ARBITRARY).array.astype(float) if path.exists() else np.zeros(())
+            if np.ptp(values) > 0:  # one source has no conflict anywhere
+                told[doubt] = values
+        error = mask != lesion
         found = {doubt: auc(error.ravel(), values.ravel()) for doubt, values in told.items()}
         yield Drawn(
             Confusion.of(mask, lesion).dice or 0.0,
-            Reliability.of(chance[seen], lesion[seen]),
+            Reliability.of(chance, lesion),
             {doubt: area.value for doubt, area in found.items() if area},
             {doubt: by_doubt(error.ravel(), values.ravel()) for doubt, values in told.items()},
         )
@@ -112,7 +114,7 @@ def main() -> None:
         whole = reduce(add, (case.reliability for case in cases))
         areas = [[case.areas[doubt] for case in cases if doubt in case.areas] for doubt in DOUBTS]
         cells = [name, str(len(cases)), mean([case.dice for case in cases])]
-        cells += [f"{whole.expected_calibration_error:.3f}", f"{whole.brier:.3f}"]
+        cells += [f"{whole.expected_calibration_error:.3f}", mean([case.reliability.brier or 0.0 for case in cases])]
         print(f"| {' | '.join([*cells, *(mean(one) if one else '–' for one in areas)])} |")
     classes = [f"{100 * a:.0f}–{100 * b:.0f} %" for a, b in pairwise(SHARES)]
     print(f"\n| voxels drawn wrongly, of the most doubtful | {' | '.join(classes)} |\n|{'---|' * (1 + len(classes))}")
