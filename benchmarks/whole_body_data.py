@@ -2,7 +2,8 @@
 
     python benchmarks/whole_body_data.py DATASET_FOLDER --phantoms FOLDER [--anatomies 1 2 …] [--force]
 
-Anatomies 65–89 are left for the evaluation and 90–99 for choosing thresholds; nothing is learnt from either. Real
+Anatomies 1–32 are drawn twice: other build, other uptake, other lesions. 65–89 are left for the evaluation and 90–99
+for choosing thresholds; nothing is learnt from either. Real
 tumours are those of the soft-tissue sarcoma cohort but STS_001, whose whole-body scan is evaluated on. Phantoms are
 kept in their folder, so that a run that was stopped goes on. Everything is brought to voxels of 8 mm, air is cut
 away, and classes are marked where SUV ≥ 4 only: the network is asked about hot uptake and nothing else.
@@ -26,7 +27,7 @@ from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
-from lymphoscope.image.crop import Box, bounding_box, widened
+from lymphoscope.image.body_box import body_box, cropped
 from lymphoscope.image.resample import resample
 from lymphoscope.image.wholebody.phantom import PHYSIOLOGICAL_NAMES, WholeBodySettings, whole_body
 from lymphoscope.image.wholebody.tables import SUBTYPES
@@ -47,6 +48,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
 }
 """Class → organs of the phantoms; uptake of any other kind is background."""
 
+TWICE = range(1, 33)
 CHOOSING = range(90, 100)
 HELD_OUT = range(65, 90)
 SEEN_AGAIN = "STS_001"
@@ -89,11 +91,11 @@ class Tumour:
     voxel: tuple[float, ...]
 
 
-def phantom_kept(anatomy: int, folder: Path) -> Made | None:
-    """The phantom of an anatomy, made unless it is kept; None where the map does not serve."""
-    path = folder / f"{anatomy:03d}.npz"
+def phantom_kept(anatomy: int, turn: int, folder: Path) -> Made | None:
+    """A phantom of an anatomy, made unless it is kept; None where the map does not serve."""
+    path = folder / f"{anatomy:03d}{turn or ''}.npz"
     if not path.exists():
-        draw = np.random.default_rng([8, anatomy])
+        draw = np.random.default_rng([8, anatomy, turn])
         subtype = (*SUBTYPES, "none")[int(draw.integers(len(SUBTYPES) + 1))]
         scanner = _SCANNERS[int(draw.integers(len(_SCANNERS)))]
         settings = WholeBodySettings(step_mm=5.0, subtype=subtype, scanner=scanner, with_ct=False)
@@ -156,25 +158,6 @@ def with_tumour(made: Made, tumour: Tumour, draw: np.random.Generator) -> Made:
     return Made(made.pet.with_array(new), lesion, made.normal)
 
 
-def body_box(pet: Volume) -> Box:
-    """Box round the body; parts smaller than a fiftieth of the largest are noise or lie beside the patient."""
-    labels, _ = ndimage.label(pet.array[::2, ::2, ::2] > 0.3)
-    sizes = np.bincount(labels.ravel())
-    sizes[0] = 0
-    box = bounding_box((sizes >= max(1.0, 0.02 * sizes.max()))[labels])
-    if box is None:
-        return tuple(slice(0, n) for n in pet.array.shape)
-    return widened(tuple(slice(2 * s.start, 2 * s.stop) for s in box), 2, pet.array.shape)
-
-
-def cropped(volume: Volume, box: Box) -> Volume:
-    """A part of an image, in its place."""
-    affine = volume.geometry.affine.copy()
-    affine[:3, 3] = volume.geometry.to_lps([s.start for s in box])
-    array = np.ascontiguousarray(volume.array[box])
-    return Volume(array, Geometry(array.shape, affine, volume.geometry.frame), volume.unit)
-
-
 def case(name: str, patient: str, made: Made) -> NewCase:
     """A case on voxels of 8 mm, without air."""
     box = body_box(made.pet)
@@ -190,15 +173,16 @@ def case(name: str, patient: str, made: Made) -> NewCase:
 def cases(anatomies: list[int], folder: Path) -> Iterator[NewCase]:
     """Every phantom as it is, and once more with one to three real tumours."""
     real = tumours(SHARED / "sts_fdg_petct")
-    for anatomy in anatomies:
-        made = phantom_kept(anatomy, folder)
+    for anatomy, turn in [(a, turn) for a in anatomies for turn in range(1 + (a in TWICE))]:
+        made = phantom_kept(anatomy, turn, folder)
         if made is None:
             continue
-        name, draw = f"anatomy_{anatomy:03d}", np.random.default_rng([9, anatomy])
-        yield case(name, name, made)
+        patient, draw = f"anatomy_{anatomy:03d}", np.random.default_rng([9, anatomy, turn])
+        name = f"{patient}_{turn + 1}"
+        yield case(name, patient, made)
         for _ in range(int(draw.integers(1, 4))):
             made = with_tumour(made, real[int(draw.integers(len(real)))], draw)
-        yield case(f"{name}_real", name, made)
+        yield case(f"{name}_real", patient, made)
 
 
 def main() -> None:
@@ -220,7 +204,7 @@ def main() -> None:
 
     def fold() -> dict[str, bytes]:
         chosen = {f"anatomy_{anatomy:03d}" for anatomy in CHOOSING}
-        val = [name for name in names if name.removesuffix("_real") in chosen]
+        val = [name for name in names if name[:11] in chosen]
         split = [{"train": [name for name in names if name not in val], "val": val}]
         return {"splits_final.json": (json.dumps(split, indent=1) + "\n").encode()}
 

@@ -57,6 +57,14 @@ def test_the_thigh_tumour_stays(record: dict[str, Any]) -> None:
     assert record["patient"]["tmtv_ml"] == pytest.approx(sum(counted))
 
 
+def test_the_network_in_the_package_has_looked_and_agrees(record: dict[str, Any]) -> None:
+    said = record["segmentation"]["second_look"]
+    assert (said["model"], said["silent"]) == ("whole-body", "") and len(said["sha256"]) == 64
+    assert all(lesion["ai_probability"] >= 0.6 for lesion in record["lesions"])
+    assert all(region["ai_probability"] <= 0.7 for region in record["segmentation"]["removed"])
+    assert "SEG-W-AGAINST" not in {message["code"] for message in record["messages"]}
+
+
 def test_heart_kidneys_bladder_and_brain_go(record: dict[str, Any]) -> None:
     removed = [(region["organ"], region["volume_ml"]) for region in record["segmentation"]["removed"]]
     assert {organ for organ, _ in removed} == {"heart", "bladder", "brain", "kidneys"}

@@ -19,7 +19,7 @@ import numpy as np
 
 from lymphoscope.core.errors import LymphoscopeError, Message, Notes
 from lymphoscope.core.geometry import Geometry
-from lymphoscope.core.measure import Decision, Doubt, Likeness, Report, Segmentation
+from lymphoscope.core.measure import Decision, Doubt, Likeness, Looked, Report, Segmentation
 from lymphoscope.core.study import Patient, Study, SuvAudit
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Array, LesionMask, Volume
@@ -93,6 +93,7 @@ def facts(report: Report) -> dict[str, Any]:
         "organs_source": segmentation.organs_source,
         "decisions": [{name: getattr(d, name) for name in _DECISION} for d in segmentation.decisions],
         "doubt": None if segmentation.doubt is None else asdict(segmentation.doubt),
+        "looked": None if segmentation.looked is None else asdict(segmentation.looked),
         "messages": [
             {"code": m.code, "what": m.what, "where": m.where, "fix": m.fix, "tags": list(m.tags)} for m in noted
         ],
@@ -220,6 +221,7 @@ def _kept(case: Told, image: NiftiImage, drawn_on: NiftiImage, removed: NiftiIma
         organs=_organs(*_labels(organs, grid), grid, again["organs"]),
         organs_source=again["organs_source"],
         doubt=_doubt(again.get("doubt")),
+        looked=Looked(**again["looked"]) if again.get("looked") else None,
     )
     return Kept(case.folder, study, segmentation, record)
 

@@ -208,9 +208,9 @@ def models_verify(
     with _verb(context) as manner:
         from lymphoscope.app import settings
         from lymphoscope.app.models import terminal
-        from lymphoscope.app.models.store import Store
+        from lymphoscope.app.models.store import Store, holding
 
-        changed = Store(store or settings.models_folder()).verify(name)
+        changed = holding(Store(store or settings.models_folder()), name).verify(name)
         terminal.verified(name, changed, manner)
     if changed:
         sys.exit(FAILED)

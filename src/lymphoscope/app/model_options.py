@@ -55,6 +55,13 @@ RunModel = Annotated[
         help="A stored model draws the lesions, and rules verify it; of several (A,B) the union counts.",
     ),
 ]
+SecondLook = Annotated[
+    bool,
+    typer.Option(
+        "--second-look/--no-second-look",
+        help="Ask the network that comes with the program about what the rules decided.",
+    ),
+]
 StoreFolder = Annotated[
     Path | None,
     typer.Option(

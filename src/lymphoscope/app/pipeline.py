@@ -157,6 +157,7 @@ def _segmented(study: Study, settings: RunSettings, progress: Progress) -> Segme
         min_volume_ml=settings.min_volume_ml,
         connectivity=settings.connectivity,
         research_tracer=settings.load.research_tracer,
+        second_look=settings.second_look,
         progress=progress,
     )
 

@@ -234,7 +234,7 @@ def by_rule(recipe: Recipe, wanted: Wanted) -> Drawer:
         raise LymphoscopeError("USE-E-VALUE", f"{recipe.id} is a rule: it gives a mask and no probability")
 
     def draw(volumes: Mapping[str, Volume]) -> Drawn:
-        lesions = segment(Study({"pet": volumes["pet:suv"]}), recipe.id).lesions
+        lesions = segment(Study({"pet": volumes["pet:suv"]}), recipe.id, second_look=False).lesions
         return Drawn({"labels": Volume((lesions.labels > 0).astype(np.uint8), lesions.geometry, Unit.LABEL)})
 
     return Drawer({"recipe": recipe.id, "networks": 0, "engine": "rule"}, ("pet:suv",), draw)

@@ -9,6 +9,7 @@ import numpy as np
 
 from lymphoscope.app.fitness import check_organs, require_fit
 from lymphoscope.app.references import References
+from lymphoscope.app.second_look import look_again
 from lymphoscope.core.body import DEFAULT_LEAN_MASS
 from lymphoscope.core.errors import LymphoscopeError, Notes
 from lymphoscope.core.measure import Decision, Segmentation
@@ -36,12 +37,14 @@ def segment(  # noqa: PLR0913 - the words of a user
     min_volume_ml: float = 3.0,
     connectivity: int = 18,
     research_tracer: bool = False,
+    second_look: bool = True,
     progress: Progress = silent,
 ) -> Segmentation:
     """Find the lesions of a study.
 
     Regions of SUV ≥ 4.0 and at least `min_volume_ml` are preselected; physiological uptake is removed by rules, each
-    removal a record; the method outlines what is left.
+    removal a record; the network that comes with the program looks at each decision, and where it differs a reader is
+    asked, which changes nothing that counts; the method outlines what counts.
 
     Args:
         study: The study, PET in SUVbw.
@@ -50,6 +53,7 @@ def segment(  # noqa: PLR0913 - the words of a user
         min_volume_ml: Smallest preselected region, mL.
         connectivity: 6, 18 or 26.
         research_tracer: Go on with another tracer than FDG, marked on every output.
+        second_look: Let the network look; without it the rules decide alone.
         progress: Told as ``find organs``, ``judge regions`` and ``outline lesions``.
 
     Raises:
@@ -65,6 +69,7 @@ def segment(  # noqa: PLR0913 - the words of a user
     progress("judge regions", 0, 1)
     hot = pet.values(Unit.SUV_BW) >= PRESELECTION_SUV
     judged = judge(pet, hot, anatomy, ct_on_pet(study), (min_volume_ml, connectivity))
+    judged, looked = look_again(study, judged, notes, progress) if second_look else (judged, None)
     context = _context(study, anatomy, judged, connectivity)
     progress("outline lesions", 0, 1)
     main = apply(recipe, context)
@@ -84,6 +89,7 @@ def segment(  # noqa: PLR0913 - the words of a user
         organs=anatomy.regions,
         organs_source=anatomy.source,
         messages=tuple(notes),
+        looked=looked,
     )
 
 

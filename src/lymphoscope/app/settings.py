@@ -93,6 +93,7 @@ class RunSettings:
         drawn: Lesions drawn elsewhere; they take the place of the method.
         network: A stored model; it takes the place of the method, whose rules verify it.
         prognosis: A run whose networks foretell an outcome.
+        second_look: Let the network that comes with the program look at the rules' decisions.
 
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` or ``USE-E-NAME`` for a setting that cannot be.
@@ -110,6 +111,7 @@ class RunSettings:
     drawn: DrawnChoice | None = None
     network: NetworkChoice | None = None
     prognosis: Path | None = None
+    second_look: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""
@@ -138,6 +140,7 @@ class RunSettings:
             "suv_declared": self.load.suv,
             "research_tracer": self.load.research_tracer,
             "organs_given": self.load.organs is not None,
+            "second_look": self.second_look and self.drawn is None and self.network is None,
             **drawn,
         }
 
@@ -279,7 +282,7 @@ def run_settings(words: Mapping[str, Any]) -> RunSettings:
     """
     names = (
         "method", "all_methods", "connectivity", "min_volume_ml", "identify", "force", "dicom", "parametric_map",
-        "prognosis",
+        "prognosis", "second_look",
     )  # fmt: skip
     given = {name: words[name] for name in names if name in words}
     if given.get("prognosis") is not None:

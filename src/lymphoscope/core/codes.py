@@ -168,6 +168,19 @@ _CODES = {
     "SEG-W-NETWORK": Code(
         "a network drew the lesions", "Where it was not trained it may be wrong.", "Read `lymphoscope models show`."
     ),
+    "SEG-W-AGAINST": Code(
+        "the network that comes with the program and the rules differ on regions",
+        "They are doubtful.",
+        "Read them first.",
+    ),
+    "SEG-W-NOLOOK": Code(
+        "the network that comes with the program could not look at the regions",
+        "The rules decided alone.",
+        "Install the program again.",
+    ),
+    "SEG-I-NOLOOK": Code(
+        "the network that comes with the program was not asked about the regions", "The rules decided alone."
+    ),
     "SEG-W-DOMAIN": Code("the study differs from what the model was trained on", "Its lesions are less certain."),
     "SEG-W-NOORGANS": Code("no organ masks", "Physiological uptake is judged by position and shape."),
     "REF-W-NOISY": Code("a reference region is noisy", "Ratios to it are less certain."),

@@ -101,7 +101,7 @@ class Decision:
         read: True where a reader decided.
         site: Site in words as the reader named it, or empty.
         nodal: True nodal, False extranodal, None not said.
-        probability: Mean probability of a lesion by the network that drew the region, or None without one.
+        probability: Mean probability of a lesion by the network that drew the region or looked at it, or None.
     """
 
     region: int
@@ -164,6 +164,23 @@ class Doubt:
     gives_up: str
 
 
+@dataclass(frozen=True)
+class Looked:
+    """The network that looked at what the rules decided.
+
+    Attributes:
+        model: Its name.
+        version: Of the model.
+        sha256: Of its card, which holds the hashes of its files.
+        silent: Why it was not asked; empty where it was.
+    """
+
+    model: str
+    version: str
+    sha256: str
+    silent: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Segmentation:
     """Lesions of one study by one method, with everything that was removed on the way.
@@ -182,6 +199,7 @@ class Segmentation:
         organs_source: ``organ-map`` where the user gave masks, else ``rules``.
         messages: What was noted.
         doubt: How far a network may be trusted; None where none drew.
+        looked: The network that looked at the rules' decisions; None where none was to.
         new_lesion: True where a reader says that a counted lesion was not there in the earlier scan.
     """
 
@@ -198,6 +216,7 @@ class Segmentation:
     organs_source: str = "rules"
     messages: tuple[Message, ...] = ()
     doubt: Doubt | None = None
+    looked: Looked | None = None
     new_lesion: bool = False
 
     def candidate_of(self, lesion: int) -> int:

@@ -182,6 +182,7 @@ def excluded(decision: Decision) -> dict[str, Any]:
         "rule": decision.rule,
         "why": decision.why or None,
         "actor": decision.actor,
+        "ai_probability": decision.probability,
         "shown": {
             "volume_ml": shown.number(float(decision.volume_ml), "mL", detail=True),
             "suvmax": shown.number(float(decision.suvmax), "g/mL", detail=True),

@@ -279,6 +279,7 @@ def _segmentation(segmentation: Segmentation) -> dict[str, Any]:
         "min_volume_ml": segmentation.min_volume_ml,
         "connectivity": segmentation.connectivity,
         "stages": quantities.stages(segmentation),
+        "second_look": None if segmentation.looked is None else vars(segmentation.looked),
         "n_candidates": len(segmentation.decisions),
         "removed": [quantities.excluded(d) for d in sorted(out, key=lambda d: (-d.volume_ml, d.region))],
         "removed_total": _total(removed),

@@ -64,7 +64,8 @@ def status(row: Record) -> Block:
 
 
 def _lesions(record: Record, pictures: Pictures) -> Block:
-    columns = [*_LESION_COLUMNS, *(_BY_NETWORK if record.get("doubt") else ())]
+    heard = any(row["ai_probability"] is not None for row in record["lesions"])
+    columns = [*_LESION_COLUMNS, *(_BY_NETWORK if heard else ())]
     rows = [
         (
             row["id"],
@@ -301,6 +302,14 @@ def messages(record: Record) -> Block:
     return section("I", "All messages", table("Messages", head, rows), texts=[] if rows else ["None."])
 
 
+def _looked(said: Record | None) -> str:
+    """The network that looked at what the rules decided."""
+    if said is None:
+        return "none"
+    silent = f"not asked: {said['silent']}" if said["silent"] else said["sha256"]
+    return f"{said['model']} {said['version']}, {silent}"
+
+
 def provenance(record: Record) -> Block:
     """What the result comes from and what made it, as hashes."""
     software, given = record["software"], record["input"]
@@ -308,6 +317,7 @@ def provenance(record: Record) -> Block:
     rows: list[tuple[str, Any]] = [
         ("Software", " ".join(str(software[k]) for k in ("name", "version", "git") if software.get(k))),
         ("Model", software.get("model_sha256") or "none: rules only"),
+        ("Second look", _looked(segmentation.get("second_look"))),
         ("Settings", record["settings_sha256"]),
         *((f"  {label(name)}", value) for name, value in sorted(record["settings"].items())),
         ("Study", given["study_uid_hash"]),

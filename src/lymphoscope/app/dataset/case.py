@@ -150,7 +150,7 @@ def _derived(study: Study, images: Mapping[str, Volume], making: Making) -> dict
         for name, of in NORMALISED.items():
             found[name] = normalised(images[of], making.normalise, bodies[of])
     if making.candidates:
-        hot = segment(study, research_tracer=making.research_tracer)
+        hot = segment(study, research_tracer=making.research_tracer, second_look=False)
         regions = np.where(hot.lesions.foreground, CANDIDATE, np.where(hot.candidates.foreground, NORMAL, 0))
         mask = LesionMask(regions.astype(np.int32), study.pet.geometry, "rules")
         there, _ = labels_on(mask, images[PET_FILE].geometry)

@@ -12,7 +12,7 @@ from typing import Any
 from lymphoscope import __version__
 from lymphoscope.app.models.known import Known, known
 from lymphoscope.app.models.source import Fetching, checkpoints, is_model, model_folder
-from lymphoscope.app.models.store import CARD, Store, keep, require_name
+from lymphoscope.app.models.store import BUNDLED, CARD, Store, holding, keep, require_name
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.registry import unknown_name
@@ -198,19 +198,19 @@ def _require_torch() -> None:
 
 
 def told(store: Store, name: str) -> Mapping[str, Any]:
-    """All that is known of a model, kept or public.
+    """All that is known of a model, kept, bundled or public.
 
     Raises:
         LymphoscopeError: ``USE-E-NAME`` for a name nobody knows.
     """
-    if name in known() and name not in store.names():
-        return vars(known()[name])
-    return store.card(name)
+    held = holding(store, name)
+    return vars(known()[name]) if name in known() and name not in held.names() else held.card(name)
 
 
 def listed(store: Store) -> dict[str, Sequence[Mapping[str, Any]]]:
-    """Models in the store, and public ones that are not in it."""
+    """Models in the store, the one that comes with the program, and public ones that are not in the store."""
     there = store.names()
     kept = [{"name": name, **store.card(name)} for name in there]
+    own = [{"name": name, **BUNDLED.card(name)} for name in BUNDLED.names()]
     others = [{"name": name, **vars(facts)} for name, facts in known().items() if name not in there]
-    return {"models": kept, "public": others}
+    return {"models": kept, "bundled": own, "public": others}

@@ -83,6 +83,15 @@ class Store:
             shutil.rmtree(gone)
 
 
+BUNDLED = Store(Path(__file__).parent / "bundled")
+"""What comes with the program."""
+
+
+def holding(store: Store, name: str) -> Store:
+    """The store that holds a model: the user's, or else that of the program."""
+    return BUNDLED if name in BUNDLED.names() and name not in store.names() else store
+
+
 def require_name(name: str) -> str:
     """A name that a model may have.
 

@@ -37,6 +37,7 @@ def listing(record: Mapping[str, Any], manner: Manner) -> None:
         (m["name"], "in the store", f"{len(m['folds'])} × {m['configuration']}", m["licence"], m["training_data"])
         for m in record["models"]
     ]
+    rows += [(m["name"], "in the program", "1", m["licence"], m["training_data"]) for m in record["bundled"]]
     rows += [(m["name"], "public", "", m["licence"], m["training_data"]) for m in record["public"]]
     show.out().print(show.table(("model", "where", "networks", "licence", "trained on"), rows))
 

@@ -7,6 +7,7 @@ import { ahead, bytes, get, letGo, peek, post, put } from "/net.js";
 import { kind } from "/status.js";
 
 const ORDER = { doubt: 0, in: 1, out: 2 };
+const against = (row) => row.rule === "network against rules"; // read first
 const SEEN_MS = 500;
 const REST_MS = 120; // how long the mouse rests before the server is asked what a click would take
 const ml = (volume) => volume.toFixed(1).replace(/\B(?=(\d{3})+\.)/g, " ");
@@ -150,7 +151,7 @@ export class Reader {
   shown() {
     return this.table.rows
       .filter((r) => this.show === "all" || kind(r) === this.show || (this.show === "differs" && r.suggested?.differs) || (this.show === "in" && r.counted) || (this.show === "out" && !r.counted))
-      .sort((a, b) => ORDER[kind(a)] - ORDER[kind(b)] || b.volume_ml - a.volume_ml);
+      .sort((a, b) => ORDER[kind(a)] - ORDER[kind(b)] || against(b) - against(a) || b.volume_ml - a.volume_ml);
   }
   list() {
     $("regions").replaceChildren(...this.shown().map((row) => this.item(row)));
