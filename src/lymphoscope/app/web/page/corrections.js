@@ -117,9 +117,10 @@ function toOpen(r, name, lines) {
 }
 // the report as it would be filed, with what is entered by now; the box to sign stays open below it
 async function showFiled(r, entered, button) {
-  button.disabled = true;
+  const name = button.textContent;
+  Object.assign(button, { disabled: true, textContent: "Drawing …" });
   const told = await peek(`${r.version}/draft`, entered).catch((error) => { $("askwhy").textContent = error.message; });
-  button.disabled = false;
+  Object.assign(button, { disabled: false, textContent: name });
   if (!told) return;
   $("filedpage").src = told.path;
   $("filed").showModal();
