@@ -321,7 +321,9 @@ AddUser = Annotated[
 ]
 Role = Annotated[
     str,
-    typer.Option("--role", metavar="ROLE", help="Of the user: reader, adjudicator, admin or auditor.", rich_help_panel=_DOOR),
+    typer.Option(
+        "--role", metavar="ROLE", help="Of the user: reader, adjudicator, admin or auditor.", rich_help_panel=_DOOR
+    ),
 ]
 UserName = Annotated[
     str,
