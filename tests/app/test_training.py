@@ -73,6 +73,7 @@ def test_every_case_is_predicted_once_by_a_network_that_has_not_seen_it(
     assert not reference.difference(read_nifti(run / "validation" / "case0.nii.gz", Unit.LABEL).geometry)
 
 
+@pytest.mark.long
 def test_folds_trained_abreast_have_the_weights_of_folds_trained_one_by_one(
     trained: tuple[Path, dict[str, Any]], data: Path, tmp_path: Path
 ) -> None:

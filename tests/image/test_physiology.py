@@ -73,6 +73,17 @@ def test_a_node_that_touches_the_bladder_is_cut_from_it_and_kept() -> None:
     assert (lesion & node).sum() >= (node & ~bladder & ~layer).sum()
 
 
+@pytest.mark.parametrize(("radius_mm", "action", "rule"), [(16, "doubt-out", "grown"), (26, "remove", "q ≥ 0.5")])
+def test_what_lies_mostly_outside_the_organ_it_runs_on_from_is_not_removed_silently(
+    radius_mm: float, action: str, rule: str
+) -> None:
+    top = ball((38, 25, 25), radius_mm)
+    found = judged(np.where(top | ball((30, 25, 25), 28), 6.0, 1.0), anatomy(brain=top))
+    (decision,) = found.decisions
+    assert (decision.action, decision.organ, decision.rule) == (action, "brain", f"brain {rule}, 5 mm")
+    assert ((decision.overlap or 0.0) < 0.5) == (rule == "grown")
+
+
 def test_no_voxel_is_lost_or_counted_twice() -> None:
     suv = np.where(ball((20, 25, 25), 24) | ball((45, 25, 25), 16) | ball((45, 40, 40), 14), 8.0, 1.0)
     found = judged(suv, anatomy(bladder=ball((20, 25, 25), 20)))

@@ -143,10 +143,14 @@ SLOW = (
     "c2-stacker",
     "f1-conv3d",
     "g2a-anomaly",
+    "m1-joint",
+    "mf03-unet3d",
     "mf09-adversarial",
     "pd02-multistage",
     "s1-mumford-shah",
     "t3-las-net",
+    "u1-enn",
+    "u1-rbf",
     "u3-concord",
     "u3-discount",
     "w1-consistency",
@@ -302,6 +306,7 @@ def test_it_learns_one_phantom(name: str, stage_id: str) -> None:
     pytest.fail(f"{name} learnt one phantom to a {told.__name__} of {told(net, batch):.2f} in 200 steps")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_its_loss_falls(name: str) -> None:
     torch.manual_seed(0)

@@ -247,6 +247,7 @@ def test_the_refiner_sees_five_windows_and_the_vote_and_can_pass_that_on() -> No
     np.testing.assert_array_equal(drawn[sure] == 1, said[sure] > 0.5)
 
 
+@pytest.mark.long
 def test_resolutions_vote_and_a_third_network_refines(data: Path, tmp_path: Path) -> None:
     recipe, run = small(ENSEMBLES["c2-refiner"], batch=1), tmp_path / "run"
     card = train(recipe, data, run, Training(folds=(1,), steps=1), silent)

@@ -209,7 +209,11 @@ def _decide(facts: RegionFacts, piece: Piece) -> Decision:
     if piece.rule is not None:
         rule, was_cut = piece.rule, piece.beside is not None
         action, why = _guarded(rule, facts, was_cut)
-        name = f"{rule.organ} {'cut' if was_cut else f'q ≥ {ORGAN_SHARE}'}, {rule.margin_mm:g} mm"
+        grown = not was_cut and piece.share < ORGAN_SHARE
+        if grown and action == "remove":
+            action, why = "doubt-out", f"{rule.why}, but most of it lies outside the {rule.organ} as that was found"
+        how = "cut" if was_cut else "grown" if grown else f"q ≥ {ORGAN_SHARE}"
+        name = f"{rule.organ} {how}, {rule.margin_mm:g} mm"
         stage, share = (3 if was_cut else 1), round(piece.share, 3)
         return Decision(number, action, stage, rule.organ, share, volume, suvmax, name, why, facts.actor)
     for place in PLACE_RULES:
