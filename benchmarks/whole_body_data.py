@@ -23,11 +23,12 @@ from phantom_statistics import SHARED, organ_map
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from lymphoscope.app.second_look import LEAST_MM
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
-from lymphoscope.image.body_box import body_box, cropped
+from lymphoscope.image.body_box import body_box
 from lymphoscope.image.resample import resample
 from lymphoscope.image.wholebody.phantom import PHYSIOLOGICAL_NAMES, WholeBodySettings, whole_body
 from lymphoscope.image.wholebody.tables import SUBTYPES
@@ -158,10 +159,21 @@ def with_tumour(made: Made, tumour: Tumour, draw: np.random.Generator) -> Made:
     return Made(made.pet.with_array(new), lesion, made.normal)
 
 
+def cut(made: Made, draw: np.random.Generator) -> Made:
+    """A phantom whose field ends early: anywhere from the vertex to the chin, and from its lower end upwards."""
+    step, planes = made.pet.geometry.spacing[0], made.pet.array.shape[0]
+    spare = max(0.0, planes * step - LEAST_MM)
+    above = min(draw.uniform(0.0, 250.0), spare)
+    below = draw.uniform(0.0, spare - above)
+    kept = slice(round(below / step), planes - round(above / step))
+    pet = made.pet.part((kept, slice(None), slice(None)))
+    return Made(pet, made.lesion[kept], made.normal[kept])
+
+
 def case(name: str, patient: str, made: Made) -> NewCase:
     """A case on voxels of 8 mm, without air."""
     box = body_box(made.pet)
-    pet = cropped(made.pet, box)
+    pet = made.pet.part(box)
     inside, grid = pet.geometry, spacing(VOXEL_MM)(pet)
     index = np.moveaxis(np.indices(grid.shape), 0, -1)
     nearest = np.rint(inside.to_index(grid.to_lps(index))).astype(int)
@@ -171,7 +183,7 @@ def case(name: str, patient: str, made: Made) -> NewCase:
 
 
 def cases(anatomies: list[int], folder: Path) -> Iterator[NewCase]:
-    """Every phantom as it is, and once more with one to three real tumours."""
+    """Every phantom as it is, and twice more with one to three real tumours: whole, and in a field that ends early."""
     real = tumours(SHARED / "sts_fdg_petct")
     for anatomy, turn in [(a, turn) for a in anatomies for turn in range(1 + (a in TWICE))]:
         made = phantom_kept(anatomy, turn, folder)
@@ -180,9 +192,11 @@ def cases(anatomies: list[int], folder: Path) -> Iterator[NewCase]:
         patient, draw = f"anatomy_{anatomy:03d}", np.random.default_rng([9, anatomy, turn])
         name = f"{patient}_{turn + 1}"
         yield case(name, patient, made)
-        for _ in range(int(draw.integers(1, 4))):
-            made = with_tumour(made, real[int(draw.integers(len(real)))], draw)
-        yield case(f"{name}_real", patient, made)
+        for kind in ("real", "cut"):
+            more = made
+            for _ in range(int(draw.integers(1, 4))):
+                more = with_tumour(more, real[int(draw.integers(len(real)))], draw)
+            yield case(f"{name}_{kind}", patient, cut(more, draw) if kind == "cut" else more)
 
 
 def main() -> None:

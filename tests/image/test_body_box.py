@@ -7,7 +7,7 @@ import numpy as np
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
-from lymphoscope.image.body_box import body_box, cropped
+from lymphoscope.image.body_box import body_box
 
 GRID = Geometry.axial((30, 40, 50), (3.0, 4.0, 5.0), (-7.0, 3.0, 11.0))
 
@@ -19,7 +19,7 @@ def test_the_box_holds_the_body_and_not_what_is_small_beside_it() -> None:
     pet = Volume(suv, GRID, Unit.SUV_BW)
     box = body_box(pet, margin=2)
     assert box == (slice(2, 22), slice(8, 32), slice(18, 42))
-    part = cropped(pet, box)
+    part = pet.part(box)
     assert np.array_equal(part.array, suv[box])
     assert np.allclose(part.geometry.to_lps([1, 2, 3]), GRID.to_lps([3, 10, 21]))
     assert part.geometry.spacing == GRID.spacing
@@ -27,4 +27,4 @@ def test_the_box_holds_the_body_and_not_what_is_small_beside_it() -> None:
 
 def test_without_a_body_the_box_is_the_whole_grid() -> None:
     pet = Volume(np.zeros(GRID.shape, np.float32), GRID, Unit.SUV_BW)
-    assert cropped(pet, body_box(pet)).geometry.difference(GRID) == ""
+    assert pet.part(body_box(pet)).geometry.difference(GRID) == ""

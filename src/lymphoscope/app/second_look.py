@@ -13,7 +13,7 @@ from lymphoscope.core.progress import Progress
 from lymphoscope.core.study import Study
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
-from lymphoscope.image.body_box import body_box, cropped
+from lymphoscope.image.body_box import body_box
 from lymphoscope.image.physiology import Judged
 from lymphoscope.image.resample import resample
 from lymphoscope.image.second_look import AGAINST, region_means, second_look
@@ -105,7 +105,7 @@ def uptake(pet: Volume, model: Model, progress: Progress) -> Predicted:
     from lymphoscope.learn.grids import spacing  # noqa: PLC0415
     from lymphoscope.recipes.whole_body import VOXEL_MM  # noqa: PLC0415
 
-    body = cropped(pet.with_array(pet.values(Unit.SUV_BW)), body_box(pet))
+    body = pet.with_array(pet.values(Unit.SUV_BW)).part(body_box(pet))
     return model.predict({"pet:suv": resample(body, spacing(VOXEL_MM)(body))}, progress)
 
 

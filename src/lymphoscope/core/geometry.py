@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,6 +92,14 @@ class Geometry:
         """Array index (z, y, x), fractional, of LPS points (…, 3) in mm."""
         inverse = np.linalg.inv(self.affine[:3, :3])
         return (np.asarray(lps, dtype=np.float64) - self.affine[:3, 3]) @ inverse.T
+
+    def part(self, box: Sequence[slice]) -> Geometry:
+        """The grid of ``array[box]``, a part of an array on this grid; no steps, and at least one voxel."""
+        ends = [s.indices(n)[:2] for s, n in zip(box, self.shape, strict=True)]
+        affine = self.affine.copy()
+        affine[:3, 3] = self.to_lps([start for start, _ in ends])
+        z, y, x = (stop - start for start, stop in ends)
+        return Geometry((z, y, x), affine, self.frame)
 
     def difference(self, other: Geometry) -> str:
         """Say in words how another grid differs from this one; empty when they are the same.

@@ -97,8 +97,8 @@ def labels_on(mask: LesionMask, grid: Geometry) -> tuple[LesionMask, tuple[Messa
         if target is None:
             continue
         part = _onto(
-            _to_sitk((mask.labels[where] == label).astype(np.float32), _cut(mask.geometry, where)),
-            _cut(grid, target),
+            _to_sitk((mask.labels[where] == label).astype(np.float32), mask.geometry.part(where)),
+            grid.part(target),
             sitk.sitkLinear,
             0.0,
         )
@@ -146,15 +146,6 @@ def _onto(
         default,
         sitk.sitkFloat32,
     )
-
-
-def _cut(geometry: Geometry, where: tuple[slice, ...]) -> Geometry:
-    """The grid of a sub-array."""
-    start = np.array([s.start for s in where])
-    affine = geometry.affine.copy()
-    affine[:3, 3] = geometry.to_lps(start)
-    shape = tuple(s.stop - s.start for s in where)
-    return Geometry((shape[0], shape[1], shape[2]), affine, geometry.frame)
 
 
 def _boxes(labels: Array) -> list[tuple[int, tuple[slice, ...]]]:

@@ -15,7 +15,6 @@ from types import ModuleType
 import numpy as np
 
 from lymphoscope.core.errors import LymphoscopeError
-from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.measure import Measure, Measures
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import LesionMask, Volume
@@ -97,10 +96,7 @@ def _crop(suv: Volume, mask: LesionMask, lesion: int) -> tuple[Volume, LesionMas
     start = np.maximum(np.array(one.corner) - room, 0)
     stop = np.minimum(np.array(one.corner) + one.inside.shape + room, grid.shape)
     box = tuple(slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
-    affine = np.array(grid.affine)
-    affine[:3, 3] = grid.to_lps(start)
-    z, y, x = (int(n) for n in stop - start)
-    part = Geometry((z, y, x), affine, grid.frame)
+    part = grid.part(box)
     inside = (mask.labels[box] == lesion).astype(np.int32)
     return Volume(suv.array[box], part, suv.unit), LesionMask(inside, part, mask.source)
 

@@ -206,7 +206,7 @@ def _measure(
     if box is None:
         return _missing(name, f"no {name.replace('_', ' ')} was found")
     start = np.array([s.start for s in box])
-    part = _Part(organ[box], _lesions_in(lesions, box, organ.shape), _shifted(suv.geometry, box))
+    part = _Part(organ[box], _lesions_in(lesions, box, organ.shape), suv.geometry.part(box))
     index, method = choose(part)
     if len(index) * suv.geometry.voxel_ml < SMALLEST_ML:
         return _missing(name, f"less than {SMALLEST_ML:g} mL of the {name.replace('_', ' ')} can be used")
@@ -264,13 +264,6 @@ def _lesions_in(lesions: LesionMask | None, box: tuple[slice, ...], shape: tuple
     if lesions is None:
         return np.zeros([len(range(*s.indices(n))) for s, n in zip(box, shape, strict=True)], dtype=bool)
     return np.asarray(lesions.labels[box] > 0)
-
-
-def _shifted(geometry: Geometry, box: tuple[slice, ...]) -> Geometry:
-    affine = np.array(geometry.affine)
-    affine[:3, 3] = geometry.to_lps([s.start for s in box])
-    z, y, x = (s.stop - s.start for s in box)
-    return Geometry((z, y, x), affine, geometry.frame)
 
 
 def _distance(inside: Bool, geometry: Geometry) -> NDArray[np.float64]:

@@ -48,10 +48,8 @@ class Region:
     @property
     def geometry(self) -> Geometry:
         """Grid of the crop."""
-        affine = np.array(self.image.geometry.affine)
-        affine[:3, 3] = self.image.geometry.to_lps(self.corner)
-        z, y, x = self.inside.shape
-        return Geometry((z, y, x), affine, self.image.geometry.frame)
+        box = [slice(a, a + n) for a, n in zip(self.corner, self.inside.shape, strict=True)]
+        return self.image.geometry.part(box)
 
     @property
     def volume_ml(self) -> float:

@@ -80,10 +80,7 @@ class Scene:
 
     def _drawn(self, crop: Crop, seed: Voxels, others: Voxels, method: str, at: float | None) -> Array:
         grid = self.pet.geometry
-        start = [part.start for part in crop.box]
-        affine = np.array(grid.affine)
-        affine[:3, 3] = grid.to_lps(start)
-        part = type(grid)((crop.shape[0], crop.shape[1], crop.shape[2]), affine, grid.frame)
+        part = grid.part(crop.box)
         rivals = np.zeros(self.suv.shape, bool)
         rivals.reshape(-1)[others] = True
         context = Context(

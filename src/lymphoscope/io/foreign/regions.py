@@ -36,12 +36,7 @@ class Region:
 def cropped(number: int, name: str, inside: NDArray[np.bool_], geometry: Geometry) -> Region:
     """A region on the smallest piece of its grid that holds it; one voxel where it is empty."""
     box = bounding_box(inside)
-    start = [s.start for s in box]
-    affine = geometry.affine.copy()
-    affine[:3, 3] = geometry.to_lps(start)
-    piece = np.ascontiguousarray(inside[box])
-    shape = (piece.shape[0], piece.shape[1], piece.shape[2])
-    return Region(number, name, piece, Geometry(shape, affine, geometry.frame))
+    return Region(number, name, np.ascontiguousarray(inside[box]), geometry.part(box))
 
 
 def bounding_box(inside: NDArray[np.bool_]) -> tuple[slice, ...]:

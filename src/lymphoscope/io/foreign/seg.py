@@ -261,6 +261,4 @@ def _region(number: int, name: str, found: _Pieces, geometry: Geometry) -> Regio
     for k, (rows, columns), piece in found.pieces:
         there = (slice(rows.start - low[1], rows.stop - low[1]), slice(columns.start - low[2], columns.stop - low[2]))
         inside[k - low[0]][there] |= piece
-    affine = geometry.affine.copy()
-    affine[:3, 3] = geometry.to_lps(low)
-    return Region(number, name, inside, Geometry(inside.shape, affine, geometry.frame))
+    return Region(number, name, inside, geometry.part([slice(n, h) for n, h in zip(low, high, strict=True)]))
