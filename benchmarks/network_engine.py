@@ -3,9 +3,8 @@
     python benchmarks/network_engine.py NNUNET_PYTHON [--out FOLDER] [--threads 2] [--only window,short,…]
 
 NNUNET_PYTHON is an interpreter with nnunetv2 2.5.2. Weights are random, which is the hardest case for agreement: masks
-are noise, and every voxel lies on an edge. Whole bodies are not given to nnU-Net, which would take hours: its time is
-that of one window, measured beside ours in the same minutes, times its number of windows. Times are processor seconds
-of all threads together, which other work on the machine disturbs less than the clock.
+are noise, and every voxel lies on an edge. Times are processor seconds of all threads together, which other work on the
+machine disturbs less than the clock. `network_body.py` gives a whole body to both.
 """
 
 from __future__ import annotations
@@ -32,10 +31,9 @@ from lymphoscope.core.geometry import Geometry  # noqa: E402
 from lymphoscope.core.units import Unit  # noqa: E402
 from lymphoscope.core.volume import Volume  # noqa: E402
 from lymphoscope.image.body_phantom import BodyOptions, body_phantom  # noqa: E402
-from lymphoscope.image.resample import ct_on  # noqa: E402
 from lymphoscope.learn.foreign.effort import Effort, layout  # noqa: E402
 from lymphoscope.learn.foreign.eight_bits import quantized  # noqa: E402
-from lymphoscope.learn.foreign.predictor import Foreign, predict  # noqa: E402
+from lymphoscope.learn.foreign.predictor import predict  # noqa: E402
 from lymphoscope.learn.foreign.preparing import prepared  # noqa: E402
 from lymphoscope.learn.foreign.stored import BUDGETS, Budget, open_stored  # noqa: E402
 from lymphoscope.learn.openvino_engine import by_openvino  # noqa: E402
@@ -224,31 +222,6 @@ def lengths(out: Path) -> list[tuple[str, ...]]:
     return rows
 
 
-def whole(out: Path, name: str, budget: str) -> dict[str, float]:
-    """One whole body by the large network: seconds and peak memory of this process."""
-    case = body(WHOLE[name])
-    begun = time.process_time()
-    loaded = open_stored(out / "store" / "large", BUDGETS[budget])
-    predict(loaded, case, BUDGETS[budget].effort)
-    seconds = time.process_time() - begun
-    return {"seconds": seconds, "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
-
-
-def levers(python: str, out: Path) -> list[tuple[str, ...]]:
-    """Masks of a small trained network on a body, each budget against nnU-Net's own settings."""
-    model(python, out, "small")
-    made = body_phantom(BodyOptions((165, 100, 100), (165, 200, 200)))
-    assert made.ct is not None
-    case = {"pet:suv": made.pet, "ct:hu": ct_on(made.ct, made.pet.geometry)}
-    masks: dict[str, tuple[np.ndarray, float]] = {}
-    for name, budget in BUDGETS.items():
-        loaded: Foreign = open_stored(out / "store" / "small", budget)
-        begun = time.process_time()
-        masks[name] = predict(loaded, case, budget.effort).labels.array, time.process_time() - begun
-    full = masks["full"][0]
-    return [(n, f"{s:.1f}", f"{dice(m, full):.4f}", str(int(m.sum()))) for n, (m, s) in masks.items()]
-
-
 def table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     print(f"\n{title}\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for row in rows:
@@ -260,13 +233,9 @@ def main() -> None:
     parser.add_argument("python", help="an interpreter with nnunetv2")
     parser.add_argument("--out", type=Path, default=Path("engine"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="window,short,int8,windows,levers,whole")
-    parser.add_argument("--one", nargs=2, help="a whole body and a budget: what `whole` runs in a process of its own")
+    parser.add_argument("--only", default="window,short,int8,windows")
     wish = parser.parse_args()
     wish.out.mkdir(parents=True, exist_ok=True)
-    if wish.one:
-        print(json.dumps(whole(wish.out, *wish.one)))
-        return
     parts = wish.only.split(",")
     if "window" in parts:
         head = ("one window of 128³", "processor s", "times less", "Dice with nnU-Net's mask", "peak GiB")
@@ -282,19 +251,6 @@ def main() -> None:
     if "windows" in parts:
         table("Windows of one network", ("voxels", *BUDGETS, "processor s to prepare"), windows(wish.out))
         table("Windows by length", ("length", *BUDGETS), lengths(wish.out))
-    if "levers" in parts:
-        table(
-            "A small trained network",
-            ("budget", "processor s", "Dice with full", "voxels"),
-            levers(wish.python, wish.out),
-        )
-    if "whole" in parts:
-        rows = []
-        for name in WHOLE:
-            call = [sys.executable, __file__, wish.python, "--out", str(wish.out), "--one", name, "fast"]
-            found = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
-            rows.append((name, "fast", f"{found['seconds']:.0f}", f"{found['peak_gib']:.1f}"))
-        table("A whole body, one network", ("voxels", "budget", "processor s", "peak GiB"), rows)
 
 
 if __name__ == "__main__":

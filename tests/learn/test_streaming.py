@@ -6,6 +6,8 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lymphoscope.learn.infer import steps
 from lymphoscope.learn.streaming import Windows, gaussian, slabs, voting
@@ -57,6 +59,44 @@ def test_windows_that_are_left_out_change_nothing_where_an_answer_is_wanted() ->
     some = np.concatenate([s for _, s in slabs(slanted, images, Windows((8, 8, 8), 0.5, needed), (7.0, -7.0))], axis=1)
     assert (every[:, needed] == some[:, needed]).all()
     assert (some[0] == 7).mean() > 0.8 and (some[1][some[0] == 7] == -7).mean() > 0.99
+
+
+@given(st.integers(0, 10**6), st.sampled_from([0.005, 0.01, 0.03]), st.tuples(*[st.integers(16, 45)] * 3))
+def test_windows_that_are_hardly_heard_change_hardly_anything(seed: int, least: float, space: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(seed)
+    where = tuple(slice(a, a + int(rng.integers(1, 12))) for a in rng.integers(space))
+    needed = np.zeros(space, bool)
+    needed[where] = True
+    index = np.arange(np.prod(space), dtype=np.float32).reshape(1, *space)
+
+    def waving(patch: np.ndarray) -> np.ndarray:
+        """The same in all of a window, between 0 and 1, and another in the next."""
+        calls.append(patch.flat[0])
+        return np.full_like(patch, 0.5 + 0.5 * np.sin(patch.flat[0]))
+
+    found, counts = [], []
+    for share in (0.0, least):
+        calls: list[float] = []
+        parts = slabs(waving, index, Windows((16, 16, 16), 0.5, needed, share), (9.0,))
+        found.append(np.concatenate([slab for _, slab in parts], axis=1)[0][needed])
+        counts.append(len(calls))
+    assert np.abs(found[0] - found[1]).max() <= 26 * least, "no more than was not heard, and nowhere empty"
+    assert counts[1] <= counts[0]
+
+
+def test_a_window_heard_at_its_rim_only_is_left_out() -> None:
+    images = np.zeros((1, 32, 32, 64), np.float32)
+    needed = np.zeros(images.shape[1:], bool)
+    needed[16, 16, 2:19] = (
+        True  # windows of 32 begin at 0, 16 and 32: the second has less than 0.003 of the blend there
+    )
+    for least, expected in ((0.0, 2), (0.02, 1), (0.2, 1)):
+        calls: list[int] = []
+        for _ in slabs(
+            lambda p, c=calls: (c.append(1), p)[1], images, Windows((32, 32, 32), 0.5, needed, least), (0.0,)
+        ):
+            pass
+        assert len(calls) == expected
 
 
 def test_members_speak_one_after_the_other_over_all_mirrorings() -> None:

@@ -27,11 +27,15 @@ class Windows:
         side: Of a window along each axis, voxels.
         overlap: Least share of its side that it has in common with its neighbour.
         needed: Where an answer is wanted; windows that hold none of it are left out. None for everywhere.
+        least: A window is left out too where nowhere that an answer is wanted its share of the blend is larger. Below
+            1/27, which at least one window has everywhere, as no more than three overlap along an axis up to an
+            `overlap` of 0.5.
     """
 
     side: tuple[int, ...]
     overlap: float = 0.5
     needed: NDArray[np.bool_] | None = None
+    least: float = 0.0
 
 
 def slabs(
@@ -57,7 +61,14 @@ def slabs(
     if needed is not None and any(gaps):
         needed = np.pad(needed, pads)
     starts = [steps(n, side, windows.overlap) for n, side in zip(padded.shape[1:], windows.side, strict=True)]
-    places = [[(z, y, x) for y, x in product(*starts[1:]) if _has(needed, (z, y, x), windows.side)] for z in starts[0]]
+    heard = [
+        _heard(n, side, at, windows.least) for n, side, at in zip(padded.shape[1:], windows.side, starts, strict=True)
+    ]
+
+    def wanted(place: tuple[int, ...]) -> bool:
+        return needed is None or bool(needed[tuple(one[a] for one, a in zip(heard, place, strict=True))].any())
+
+    places = [[(z, y, x) for y, x in product(*starts[1:]) if wanted((z, y, x))] for z in starts[0]]
     total, done = sum(map(len, places)), 0
     nothing = np.asarray(empty, np.float32).reshape(-1, 1, 1, 1)
     inner = tuple(slice(low, low + n) for (low, _), n in zip(pads, space, strict=True))
@@ -142,7 +153,14 @@ def gaussian(side: Sequence[int]) -> Floats:
     return np.asarray(halved, np.float32)
 
 
-def _has(needed: NDArray[np.bool_] | None, start: tuple[int, ...], side: Sequence[int]) -> bool:
-    if needed is None:
-        return True
-    return bool(needed[tuple(slice(a, a + n) for a, n in zip(start, side, strict=True))].any())
+def _heard(length: int, side: int, starts: Sequence[int], least: float) -> dict[int, slice]:
+    """Where along an axis each window's share of the blend is larger than that; windows by their start.
+
+    Shares of the three axes multiply, so that outside of it the share in space is no larger either.
+    """
+    weight = gaussian((side,))
+    total = np.zeros(length)
+    for a in starts:
+        total[a : a + side] += weight
+    inside = {a: a + np.flatnonzero(weight > least * total[a : a + side]) for a in starts}
+    return {a: slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(a, a) for a, where in inside.items()}

@@ -32,6 +32,7 @@ class Effort:
         relaid: With `body_only`: windows are laid over the body's box instead of the field. They are far fewer, and lie
             elsewhere: a network that normalises within its window says something else.
         floor_suv: With `body_only`: a window without a voxel of this SUV holds nothing.
+        least: With `body_only`: nor does one whose share of the blend is no larger than this at any such voxel.
     """
 
     overlap: float = 0.5
@@ -40,6 +41,7 @@ class Effort:
     body_only: bool = False
     relaid: bool = False
     floor_suv: float = 1.0
+    least: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +94,7 @@ def layout(plan: ForeignPlan, case: Prepared, pet: Volume | None, effort: Effort
     suv = np.asarray(case.turn.there(pet.values(Unit.SUV_BW))[case.box])
     needed = _on_network(suv >= effort.floor_suv, space)
     if not effort.relaid or not needed.any():
-        return Layout(Windows(plan.patch, effort.overlap, needed), everything.box, space)
+        return Layout(Windows(plan.patch, effort.overlap, needed, effort.least), everything.box, space)
     ends = []
     for axis, n in enumerate(space):
         over = tuple(other for other in range(3) if other != axis)
@@ -100,7 +102,7 @@ def layout(plan: ForeignPlan, case: Prepared, pet: Volume | None, effort: Effort
         margin = round(_MARGIN_MM / plan.spacing[axis])
         ends.append((max(0, int(found[0]) - margin), min(n, int(found[-1]) + 1 + margin)))
     box = _box(ends)
-    return Layout(Windows(plan.patch, effort.overlap, np.ascontiguousarray(needed[box])), box, space)
+    return Layout(Windows(plan.patch, effort.overlap, np.ascontiguousarray(needed[box]), effort.least), box, space)
 
 
 def _on_network(where: NDArray[np.bool_], space: Sequence[int]) -> NDArray[np.bool_]:

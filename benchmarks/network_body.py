@@ -1,0 +1,158 @@
+"""A whole body by a trained network of nnU-Net's size, to its end: nnU-Net's own predictor, and each way of ours.
+
+    python benchmarks/network_body.py NNUNET_PYTHON [--out FOLDER] [--steps 240] [--threads 2] [--voxels 200]
+
+NNUNET_PYTHON is an interpreter with nnunetv2 2.5.2. The network (six stages, 32 to 320 features, windows of 128³) is
+trained shortly on whole-body phantoms, so that it is as sure of what it draws as a trained network is; it is good for
+nothing else. Phantoms of other anatomies calibrate its 8-bit form and are predicted. Seconds are those of the clock:
+run it on a machine that does nothing else. What is there is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from network_engine import big, dice, peer, table
+from physiology import phantom_of
+
+from lymphoscope.app.models.add import Wish, add
+from lymphoscope.app.models.source import Fetching
+from lymphoscope.app.models.store import Store
+from lymphoscope.core.geometry import Geometry
+from lymphoscope.core.units import Unit
+from lymphoscope.core.volume import Volume
+from lymphoscope.image.resample import resample
+from lymphoscope.learn.foreign.eight_bits import quantized, windows
+from lymphoscope.learn.foreign.predictor import predict
+from lymphoscope.learn.foreign.stored import BUDGETS, EIGHT_BITS, open_stored
+
+TRAINED_ON = (1, 3, 5, 7, 9, 11)
+CALIBRATED_ON = (90, 92)
+PREDICTED = (68,)
+FIELD_MM, SLICE_MM = 814.0, 3.0
+TRAIN_PATCH = 64
+SHOWN = 8
+WAYS = {
+    "standard": BUDGETS["standard"],
+    "standard, 8 bits": replace(BUDGETS["standard"], eight_bits=True),
+    "fast, 32 bits": replace(BUDGETS["fast"], eight_bits=False),
+    "fast": BUDGETS["fast"],
+}
+
+
+def phantom(folder: Path, anatomy: int, voxels: int) -> Path:
+    """A phantom's CT and PET on `voxels` squared of the field, with its lesions, kept as nnU-Net's peer reads it."""
+    path = folder / f"{anatomy:03d}-{voxels}.npz"
+    if not path.exists():
+        made = phantom_of(anatomy, anatomy)
+        assert made.ct is not None
+        inner = made.pet.geometry
+        planes = int(inner.shape[0] * inner.spacing[0] / SLICE_MM)
+        spacing = (SLICE_MM, FIELD_MM / voxels, FIELD_MM / voxels)
+        centre = inner.to_lps((np.array([inner.shape]) - 1) / 2)[0]
+        rough = Geometry.axial((planes, voxels, voxels), spacing)
+        away = centre - rough.to_lps((np.array([rough.shape]) - 1) / 2)[0]
+        affine = rough.affine.copy()
+        affine[:3, 3] += away
+        grid = Geometry(rough.shape, affine)
+        pet, ct = resample(made.pet, grid), resample(made.ct, grid)
+        lesions = resample(Volume((made.lesions.labels > 0).astype(np.float32), inner, Unit.ARBITRARY), grid)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            path, images=np.stack([ct.array, pet.array]).astype(np.float32), spacing=grid.spacing,
+            labels=(lesions.array > 0.5).astype(np.int8),
+        )  # fmt: skip
+    return path
+
+
+def volumes(path: Path) -> dict[str, Volume]:
+    with np.load(path) as case:
+        images, spacing = case["images"], case["spacing"]
+    grid = Geometry.axial(images.shape[1:], tuple(map(float, spacing)))  # type: ignore[arg-type]
+    return {"ct:hu": Volume(images[0], grid, Unit.HU), "pet:suv": Volume(images[1], grid, Unit.SUV_BW)}
+
+
+def trained(given: argparse.Namespace) -> Path:
+    """A model folder of the network, and the same in a store with its 8-bit form, made once."""
+    folder, store = given.out / "trained", given.out / "store"
+    if not (folder / "model").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        cases = [str(phantom(given.out / "phantoms", n, 200).resolve()) for n in TRAINED_ON]
+        spec = big("large") | {"cases": cases, "steps": given.steps, "train_patch": TRAIN_PATCH}
+        (folder / "spec.json").write_text(json.dumps(spec))
+        peer(given.python, "make", folder / "spec.json", folder / "model", "--threads", given.threads)
+    if not (store / "trained").exists():
+        add(str(folder / "model"), Store(store), Wish(name="trained"), Fetching(lambda _: False))
+    network = store / "trained" / "fold_0"
+    if not (network / EIGHT_BITS).exists():
+        loaded = open_stored(store / "trained", BUDGETS["full"])
+        seen = [volumes(phantom(given.out / "phantoms", n, 200)) for n in CALIBRATED_ON]
+        shown = [window for case in seen for window in windows(loaded, case, SHOWN)]
+        quantized(network / "model.xml", shown, network / EIGHT_BITS)
+    return folder / "model"
+
+
+def one_way(given: argparse.Namespace, way: str, case: Path) -> None:
+    """Predict a case one way, and keep its mask, seconds and the process's peak memory."""
+    images, budget = volumes(case), WAYS[way]
+    begun = time.perf_counter()
+    loaded = open_stored(given.out / "store" / "trained", budget)
+    found = predict(loaded, images, budget.effort)
+    seconds, peak = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    np.savez_compressed(kept(given, way, case), labels=found.labels.array, seconds=seconds, peak_gib=peak)
+
+
+def kept(given: argparse.Namespace, way: str, case: Path) -> Path:
+    return Path(given.out / f"{case.stem} {way}.npz")
+
+
+def rows(given: argparse.Namespace, case: Path) -> list[tuple[str, ...]]:
+    """All ways on a case, each in a process of its own."""
+    theirs = kept(given, "nnunetv2", case)
+    if not theirs.exists():
+        peer(given.python, "predict", trained(given), case, theirs, "--threads", given.threads, "--quick")
+    for way in WAYS:
+        if not kept(given, way, case).exists():
+            words = [sys.executable, __file__, given.python, "--out", str(given.out), "--way", way, str(case)]
+            subprocess.run(words, check=True, env={**os.environ, "OMP_NUM_THREADS": str(given.threads)})
+    made, truth, first = [], np.load(case)["labels"] > 0, np.load(theirs)
+    for way in ("nnunetv2", *WAYS):
+        with np.load(kept(given, way, case)) as found:
+            seconds, mask = float(found["seconds"]), found["labels"]
+            cells = (f"{seconds:.0f}", f"{float(first['seconds']) / seconds:.1f}", f"{float(found['peak_gib']):.1f}")
+        made.append((way, *cells, f"{dice(mask, first['labels']):.4f}", f"{dice(mask, truth):.3f}"))
+    return made
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("python", help="an interpreter with nnunetv2")
+    parser.add_argument("--out", type=Path, default=Path("engine-body"))
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=240)
+    parser.add_argument("--voxels", type=int, default=200)
+    parser.add_argument("--way", nargs=2, help="a way and a case: what is run in a process of its own")
+    given = parser.parse_args()
+    if given.way:
+        one_way(given, given.way[0], Path(given.way[1]))
+        return
+    trained(given)
+    head = ("way", "s", "times less", "peak GiB", "Dice with nnU-Net", "Dice with the truth")
+    for anatomy in PREDICTED:
+        case = phantom(given.out / "phantoms", anatomy, given.voxels)
+        with np.load(case) as held:
+            size = " × ".join(map(str, held["labels"].shape[::-1]))
+        table(f"Anatomy {anatomy}, {size} voxels", head, rows(given, case))
+
+
+if __name__ == "__main__":
+    main()
