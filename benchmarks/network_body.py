@@ -43,6 +43,9 @@ TRAIN_PATCH = 64
 SHOWN = 8
 WAYS = {
     "standard": BUDGETS["standard"],
+    "standard, all windows over the body": replace(
+        BUDGETS["standard"], effort=replace(BUDGETS["standard"].effort, least=0.0)
+    ),
     "standard, 8 bits": replace(BUDGETS["standard"], eight_bits=True),
     "fast, 32 bits": replace(BUDGETS["fast"], eight_bits=False),
     "fast": BUDGETS["fast"],

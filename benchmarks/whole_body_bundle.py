@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def main() -> None:
     folder.mkdir(parents=True)
     network = openvino.Core().read_model(exported(run.stage(0, stage.id)))
     openvino.save_model(network, folder / "model.xml", compress_to_fp16=True)
-    shutil.copyfile(run.plan_file, folder / "plan.json")
+    # what every case of the data looked like is not needed to predict: one stands for all
+    short = replace(plan, fingerprint=replace(plan.fingerprint, cases=plan.fingerprint.cases[:1]))
+    (folder / "plan.json").write_bytes(canonical_json(short.as_record()))
     files = {path.name: sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
     learn = stage.trained
     card = {

@@ -4,14 +4,14 @@
 
 The network is the one that comes with the program, or that of a run of `whole-body`. Phantoms are those of
 `benchmarks/physiology.py`, PET alone; the real scan is the one kept beside the project. Rules divide and decide, and
-the network takes its second look, as in `lymphoscope run`. What it marks can be left out where the rules doubt it as
-well, or read by somebody who knows of each region whether most of it is a lesion. Phantoms and what rules say of them
-can be kept, so that a second network costs seconds.
+the network takes its second look, as in `lymphoscope run`. Regions can be read by somebody who knows of each whether
+most of it is a lesion. Phantoms and what rules say of them can be kept, so that a second network costs seconds.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import time
@@ -35,20 +35,21 @@ from lymphoscope.core.volume import LesionMask, Volume
 from lymphoscope.image.anatomy import find_anatomy
 from lymphoscope.image.components import components, keep_volume
 from lymphoscope.image.physiology import Judged, judge
-from lymphoscope.image.second_look import AGAINST, region_means, second_look
+from lymphoscope.image.second_look import AGAINST, LEAST_ML, region_means, second_look
 from lymphoscope.io.nifti import read_nifti
 from lymphoscope.learn.model import Model, open_model
 from lymphoscope.learn.run import Run
 
 WAYS = {
-    "rules": "rules alone, as counted by `run`",
+    "rules": "rules alone",
     "network": "network alone",
-    "both": "left out what both doubt",
+    "both": "rules and network, as counted by `run`",
     "marked": "rules, once the marked regions are read",
     "doubts": "rules, once all their doubts are read",
     "all": "rules, once all doubts of both are read",
 }
 _LEAST_ML = 3.0
+_BINS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.01)
 
 Bool = NDArray[np.bool_]
 
@@ -112,7 +113,7 @@ def ways(case: Case, model: Model) -> tuple[Mapping[str, Bool], Judged]:
     p = ndimage.map_coordinates(found.probabilities[classes.index("lesion")], at, order=1, mode="nearest")
     lesion[tuple(index.T)] = p >= 0.5
     alone = keep_volume(components(lesion), case.pet.geometry.voxel_ml, _LEAST_ML) > 0
-    lesions, doubted = mostly_lesion(case), {d.region for d in case.judged.decisions if d.doubtful}
+    lesions = mostly_lesion(case)
 
     def read(asked: Callable[[Decision], bool], of: Judged = both) -> Bool:
         return drawn_by(of, lambda d: bool(lesions[d.region]) if asked(d) else d.counted)
@@ -120,7 +121,7 @@ def ways(case: Case, model: Model) -> tuple[Mapping[str, Bool], Judged]:
     return {
         "rules": drawn_by(case.judged, lambda d: d.counted),
         "network": alone,
-        "both": drawn_by(both, lambda d: d.counted and not (d.rule == AGAINST and d.region in doubted)),
+        "both": drawn_by(both, lambda d: d.counted),
         "marked": read(lambda d: d.rule == AGAINST),
         "doubts": read(lambda d: d.doubtful, case.judged),
         "all": read(lambda d: d.doubtful),
@@ -158,17 +159,41 @@ def fates(judged: Judged, case: Case) -> Counter[tuple[str, str]]:
     })  # fmt: skip
 
 
+def told_of(both: Judged, case: Case) -> list[tuple[float, bool, bool]]:
+    """Of every region of 3 mL or more: probability of a lesion, whether most of it is one, whether it is heard of."""
+    lesion = mostly_lesion(case)
+    return [
+        (d.probability, bool(lesion[d.region]), d.volume_ml >= LEAST_ML)
+        for d in both.decisions
+        if d.probability is not None and d.volume_ml >= _LEAST_ML
+    ]
+
+
+def calibration(rows: list[tuple[float, bool, bool]]) -> None:
+    """How often what it says of a region is so."""
+    print("\n| probability of a lesion | regions | mean said | are lesions |\n|---|---:|---:|---:|")
+    for low, high in itertools.pairwise(_BINS):
+        inside = [(p, is_one) for p, is_one, _ in rows if low <= p < high]
+        if inside:
+            mean, share = (100 * sum(column) / len(inside) for column in zip(*inside, strict=True))
+            print(f"| {low:.2f} to {min(high, 1.0):.2f} | {len(inside)} | {mean:.0f} % | {share:.0f} % |")
+    for name, part in (("all", rows), ("10 mL and more", [row for row in rows if row[2]])):
+        brier = sum((p - is_one) ** 2 for p, is_one, _ in part) / max(1, len(part))
+        print(f"{name}: {len(part)} regions, Brier score {brier:.3f}")
+
+
 def phantoms(model: Model, anatomies: list[int], keep: Path | None) -> None:
     """The tables of the phantoms."""
     totals = {way: Counter[str]() for way in WAYS}
     become = {way: Counter[tuple[str, str]]() for way in ("rules", "both")}
-    regions = Counter[str]()
+    regions, told = Counter[str](), list[tuple[float, bool, bool]]()
     start, asked = time.time(), 0.0
     for order, anatomy in enumerate(anatomies):
         case = phantom_case(anatomy, order, keep)
         before = time.process_time()
         drawn, both = ways(case, model)
         asked += time.process_time() - before
+        told += told_of(both, case)
         row = {way: tally(drawn[way], case) for way in WAYS}
         for way in WAYS:
             totals[way] += row[way]
@@ -195,6 +220,7 @@ def phantoms(model: Model, anatomies: list[int], keep: Path | None) -> None:
         f"\nDoubtful regions: {regions['rules']} by rules, {regions['both']} with the network, which marks "
         f"{regions['marked']}. Asking it: {asked / len(anatomies):.1f} s of a core a scan."
     )
+    calibration(told)
 
 
 def real(model: Model) -> None:

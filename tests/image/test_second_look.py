@@ -42,28 +42,36 @@ def after(means: NDArray[np.float64], found: Judged) -> Decision:
 
 
 @pytest.mark.parametrize("action", ["include", "doubt-in", "doubt-out", "remove"])
-@pytest.mark.parametrize("lesion", [0.0, 0.2, 0.5, 1.0])
-def test_only_a_sure_network_turns_a_decision_and_always_into_a_doubt(action: str, lesion: float) -> None:
+@pytest.mark.parametrize("lesion", [0.05, 0.2, 0.4, 0.9])
+def test_a_sure_network_moves_a_decision_by_one_step_and_a_reader_is_asked(action: str, lesion: float) -> None:
     means = np.array([[0.3 * (1 - lesion), lesion, 0.7 * (1 - lesion)]])
-    turned = {
-        ("include", 0.0): "doubt-in", ("doubt-in", 0.0): "doubt-in", ("doubt-in", 0.2): "doubt-in",
-        ("remove", 0.5): "doubt-out", ("remove", 1.0): "doubt-out",
+    becomes = {
+        ("include", 0.05): "doubt-in", ("doubt-in", 0.05): "doubt-out", ("doubt-in", 0.2): "doubt-in",
+        ("doubt-out", 0.4): "doubt-out", ("doubt-out", 0.9): "doubt-in", ("remove", 0.4): "doubt-out",
+        ("remove", 0.9): "doubt-out",
     }  # fmt: skip
     said = after(means, judged(action, first=2))
     assert said.probability == lesion
-    assert said.action == turned.get((action, lesion), action)
-    if (action, lesion) in turned:
-        assert (said.rule, said.actor) == (AGAINST, "network") and "the rules say: urine" in said.why
-        assert ("sees a lesion" if action == "remove" else "sees bowel") in said.why
+    assert said.action == becomes.get((action, lesion), action)
+    if (action, lesion) in becomes:
+        assert said.doubtful and (said.rule, said.actor) == (AGAINST, "network") and "the rules say: urine" in said.why
+        assert ("sees bowel" if action in ("include", "doubt-in") else "sees a lesion") in said.why
     else:
         assert (said.rule, said.actor, said.why) == ("a rule", "rules", "urine")
 
 
-def test_what_counts_is_what_the_rules_count() -> None:
-    for means in ([[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]):
-        for action in ("include", "doubt-in", "doubt-out", "remove"):
-            found = judged(action, first=2)
-            assert after(np.array(means), found).counted == found.decisions[0].counted
+@pytest.mark.parametrize(("action", "lesion", "end"), [
+    ("doubt-in", 0.05, "; left out until it is read"), ("doubt-out", 0.9, "; counted until it is read"),
+])  # fmt: skip
+def test_a_reader_is_told_what_happens_until_the_region_is_read(action: str, lesion: float, end: str) -> None:
+    assert after(np.array([[0.0, lesion, 1 - lesion]]), judged(action, first=2)).why.endswith(end)
+
+
+@pytest.mark.parametrize("action", ["include", "remove"])
+@pytest.mark.parametrize("lesion", [0.0, 1.0])
+def test_what_the_rules_are_sure_of_stays_counted_or_out(action: str, lesion: float) -> None:
+    found = judged(action, first=2)
+    assert after(np.array([[1 - lesion, lesion, 0.0]]), found).counted == found.decisions[0].counted
 
 
 def test_it_is_not_heard_of_small_regions_nor_of_those_at_the_end_of_the_field() -> None:

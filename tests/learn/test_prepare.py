@@ -69,6 +69,17 @@ def test_a_prepared_case_comes_back(tmp_path: Path) -> None:
     assert sorted(len(lesion) for lesion in again.lesions) == [1, 27]
 
 
+@pytest.mark.parametrize("kind", ["json", "images.npy", "lesions.npz"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"PK"])
+def test_a_damaged_or_older_prepared_case_is_named(tmp_path: Path, kind: str, content: bytes) -> None:
+    labels = np.zeros(GRID.shape, np.int8)
+    store(Prepared("c1", "p1", np.zeros((1, *GRID.shape), np.float32), labels, places(labels), GRID, {}), tmp_path)
+    (tmp_path / f"c1.{kind}").write_bytes(content)
+    with pytest.raises(LymphoscopeError, match="prepared case c1") as found:
+        load(tmp_path, ["c1"])
+    assert found.value.code == "RUN-E-FOLDER"
+
+
 def test_scales_put_voxels_where_they_say() -> None:
     suv = np.array([[[-1.0, 0.0, 15.0, 60.0]]], np.float32)
     np.testing.assert_allclose(windows()("pet:suv", suv), [[[0, 0, 0.5, 1]]])

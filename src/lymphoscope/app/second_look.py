@@ -37,7 +37,7 @@ def look_again(study: Study, judged: Judged, notes: Notes, progress: Progress) -
         progress: Hears of every slice.
 
     Returns:
-        The decisions with its word and its doubts, and what looked. What counts stays what the rules count.
+        The decisions with its word and its doubts, and what looked. What the rules are sure of stays counted or out.
     """
     try:
         looked = Looked(NAME, str(BUNDLED.card(NAME)["version"]), card_sha256())

@@ -43,8 +43,8 @@ def segment(  # noqa: PLR0913 - the words of a user
     """Find the lesions of a study.
 
     Regions of SUV ≥ 4.0 and at least `min_volume_ml` are preselected; physiological uptake is removed by rules, each
-    removal a record; the network that comes with the program looks at each decision, and where it differs a reader is
-    asked, which changes nothing that counts; the method outlines what counts.
+    removal a record; the network that comes with the program looks at each decision, decides where the rules doubt and
+    it is sure, and a reader is asked wherever it differs; the method outlines what counts.
 
     Args:
         study: The study, PET in SUVbw.

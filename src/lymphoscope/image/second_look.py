@@ -1,13 +1,13 @@
-"""A network beside the rules: what counts they say, and where a sure network differs a reader is asked first.
+"""A network beside the rules: what they are sure of stays, their doubts a sure network decides, and a reader is asked.
 
 The network names hot uptake (lesion, brain, bowel …) voxel by voxel. Rules divide the uptake into regions and decide on
-each; the mean of the network over a region confirms that, or is a doubt.
+each; the mean of the network over a region confirms that, or moves it by one step between counted and removed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,30 @@ NETWORK = "network"
 AGAINST = "network against rules"
 """Rule of theirs."""
 
-LIMITS: Mapping[str, float] = {"include": 0.1, "doubt-in": 0.3, "remove": 0.3}
-"""By the rules' action: mean probability of a lesion up to which a counted region, and from which another, is doubtful
-to a network. Chosen on phantoms of their own."""
+
+@dataclass(frozen=True)
+class Step:
+    """What a network does to a region of one action: by the mean probability of a lesion over it.
+
+    Attributes:
+        asks: A reader is asked, of a counted region at this or less, of another at this or more.
+        moves: The region has the action `to`, likewise.
+        to: The next action.
+    """
+
+    asks: float
+    moves: float
+    to: str
+
+
+STEPS: Mapping[str, Step] = {
+    "include": Step(0.1, 0.1, "doubt-in"),
+    "doubt-in": Step(0.3, 0.1, "doubt-out"),
+    "doubt-out": Step(0.3, 0.5, "doubt-in"),
+    "remove": Step(0.3, 0.3, "doubt-out"),
+}
+"""By the rules' action. What the rules are sure of stays counted or out; in their doubts the network decides which.
+Chosen on phantoms of their own."""
 
 LEAST_ML = 10.0
 """Volume of a region from which a network is heard: it sees 20 of its voxels there. Of smaller lesions it
@@ -81,12 +102,16 @@ def _organ(mean: NDArray[np.float64], classes: Sequence[str]) -> str:
 def _heard(decision: Decision, probability: float, organ: str, cut: bool) -> Decision:
     """One decision after the network was heard; of a region cut by the end of the field it sees too little."""
     heard = replace(decision, probability=round(probability, 2))
-    limit = LIMITS.get(decision.action)
-    if limit is None or cut or decision.volume_ml < LEAST_ML:
+    step = STEPS.get(decision.action)
+    if step is None or cut or decision.volume_ml < LEAST_ML:
         return heard
-    if not (probability <= limit if decision.counted else probability >= limit):
+    sign = 1 if decision.counted else -1
+    if sign * probability > sign * step.asks:
         return heard
+    action = step.to if sign * probability <= sign * step.moves else decision.action
     seen = (organ or "normal uptake") if decision.counted else "a lesion"
     why = f"the network sees {seen} (probability of a lesion {probability:.2f}); the rules say: {decision.why}"
-    action = "doubt-in" if decision.counted else "doubt-out"
-    return replace(heard, action=action, rule=AGAINST, why=why, actor=NETWORK)
+    moved = replace(heard, action=action, rule=AGAINST, why=why, actor=NETWORK)
+    if moved.counted == decision.counted:
+        return moved
+    return replace(moved, why=f"{why}; {'counted' if moved.counted else 'left out'} until it is read")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,8 +169,20 @@ def store(case: Prepared, folder: Path) -> None:
 
 
 def load(folder: Path, cases: Sequence[str]) -> list[Prepared]:
-    """Prepared cases by id, their voxels mapped from disk."""
-    return [_load(folder, case) for case in cases]
+    """Prepared cases by id, their voxels mapped from disk.
+
+    Raises:
+        LymphoscopeError: ``RUN-E-FOLDER`` for one that is damaged, or of a version that wrote other things.
+    """
+    found = []
+    for case in cases:
+        try:
+            found.append(_load(folder, case))
+        except (OSError, KeyError, ValueError, EOFError, BadZipFile):
+            what = f"the prepared case {case} is damaged, or of another version"
+            again = "Delete the folder `prepared` in that of the run, and train again: what is trained stays."
+            raise LymphoscopeError("RUN-E-FOLDER", what, fix=again) from None
+    return found
 
 
 def _load(folder: Path, case: str) -> Prepared:

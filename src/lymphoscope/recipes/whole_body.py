@@ -27,7 +27,7 @@ WHOLE_BODY = Recipe(
                     use("intensity", brightness=(0.8, 1.25), contrast=None, probability=0.5),
                 ),
                 optimizer=use("adamw", rate=3e-3, decay=1e-5),
-                steps=1200,
+                steps=4000,
                 infer=use("slicewise", overlap=0.25),
                 plan=use("as_given"),
             ),

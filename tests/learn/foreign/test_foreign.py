@@ -143,8 +143,9 @@ def _never(patch: np.ndarray) -> np.ndarray:
     raise AssertionError("no window holds anything")
 
 
+@pytest.mark.parametrize("least", [0.0, 0.01])
 @pytest.mark.parametrize("relaid", [False, True])
-def test_less_effort_draws_the_same_where_something_is(relaid: bool) -> None:
+def test_less_effort_draws_the_same_where_something_is(relaid: bool, least: float) -> None:
     """A network that sees its own voxel only: windows laid over the body and left out elsewhere change nothing."""
     unchanged = {"normalization_schemes": ["NoNormalization"] * 2}
     plan = plan_of("plain", patch_size=[16, 16, 16], spacing=[3.0, 4.0, 4.0], **unchanged)
@@ -163,7 +164,7 @@ def test_less_effort_draws_the_same_where_something_is(relaid: bool) -> None:
     model = Foreign(plan, [network], ROLES, (1,), ())
     full = predict(model, images, Effort(mirror=False))
     every = len(calls)
-    less = predict(model, images, Effort(mirror=False, body_only=True, relaid=relaid))
+    less = predict(model, images, Effort(mirror=False, body_only=True, relaid=relaid, least=least))
     assert (full.labels.array == less.labels.array).all()
     assert full.labels.array.sum() == 3 * 4 * 4
     assert len(calls) - every < every / 3

@@ -19,6 +19,8 @@ from lymphoscope.learn.openvino_engine import by_openvino
 
 EIGHT_BITS = "int8.xml"
 """File of a network in 8-bit integers, beside that in 32."""
+HARDLY = 0.01
+"""Share of the blend up to which a window is not worth its time."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,11 @@ class Budget:
 BUDGETS: Mapping[str, Budget] = MappingProxyType({
     "full": Budget(Effort(), "f32", "nothing"),
     "standard": Budget(
-        Effort(mirror=False, body_only=True), "f32", "mirroring; windows over air",
+        Effort(mirror=False, body_only=True, least=HARDLY), "f32",
+        "mirroring; windows over air, and those that have no more than 1 % of the blend anywhere in the body",
     ),
     "fast": Budget(
-        Effort(overlap=0.25, mirror=False, folds=1, body_only=True, relaid=True), "bf16",
+        Effort(overlap=0.25, mirror=False, folds=1, body_only=True, relaid=True, least=HARDLY), "bf16",
         "what standard gives up; all networks but the first; nnU-Net's places of windows; half of their overlap; "
         "32-bit arithmetic, where the model was calibrated or the processor has AMX", eight_bits=True,
     ),
