@@ -26,8 +26,8 @@ CARD_TEXTS = {
     "2015, doi 10.7937/K9/TCIA.2015.7GO2GSKS, prepared by the IBSI; CC BY 3.0) set into them. No lymphoma of a patient",
     "citation": "Vallières et al., Phys Med Biol 2015;60:5471 (sarcomas); Ronneberger et al., MICCAI 2015:234 (U-Net)",
     "page": "docs/reference/bundled-model.md",
-    "note": "It has seen no lymphoma of a patient. It looks at what rules decided, decides where they doubt, and asks a "
-    "reader; it draws nothing",
+    "note": "It has seen no lymphoma of a patient. It looks at what rules decided, decides where they doubt, and asks "
+    "a reader; it draws nothing",
 }
 
 
