@@ -87,9 +87,8 @@ def test_windows_that_are_hardly_heard_change_hardly_anything(seed: int, least: 
 def test_a_window_heard_at_its_rim_only_is_left_out() -> None:
     images = np.zeros((1, 32, 32, 64), np.float32)
     needed = np.zeros(images.shape[1:], bool)
-    needed[16, 16, 2:19] = (
-        True  # windows of 32 begin at 0, 16 and 32: the second has less than 0.003 of the blend there
-    )
+    # windows of 32 begin at 0, 16 and 32: the second has less than 0.003 of the blend here
+    needed[16, 16, 2:19] = True
     for least, expected in ((0.0, 2), (0.02, 1), (0.2, 1)):
         calls: list[int] = []
         for _ in slabs(
