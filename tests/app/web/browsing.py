@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import os
 import re
 import shutil
+import sys
 import threading
 import time
 from pathlib import Path
@@ -130,3 +132,13 @@ def figures(page: Any) -> dict[str, str]:
 def canvas_levels(page: Any, name: str) -> np.ndarray:
     """Grey levels of a pane as it is on the screen."""
     return np.asarray(Image.open(io.BytesIO(page.locator(f"#{name}").screenshot())).convert("L"))
+
+
+def until(page: Any, selector: str, text: str) -> None:
+    """Wait for a text, or fail with what the page and the server were about instead."""
+    try:
+        page.locator(selector, has_text=text).wait_for()
+    except playwright.TimeoutError:
+        faulthandler.dump_traceback(sys.stderr.fileno())
+        state = {name: page.locator(name).text_content() for name in (selector, "#banner", "#saved", "#askwhy")}
+        pytest.fail(f"{text!r} never came: {state}, {page.asked[-3:]}, {page.wrong}")

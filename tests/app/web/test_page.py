@@ -13,7 +13,7 @@ import pytest
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.render.record import refusal_record
 
-from .browsing import IDLE, NEEDS, Running, canvas_levels, figures, head, key
+from .browsing import IDLE, NEEDS, Running, canvas_levels, figures, head, key, until
 
 pytestmark = NEEDS
 
@@ -138,6 +138,24 @@ def test_a_stale_tab_is_told_and_brought_up_to_date(reader: Any, running: Runnin
     assert "in the meantime" in reader.locator("#banner").text_content()
 
 
+def test_what_a_failing_server_did_none_the_less_is_shown(reader: Any) -> None:
+    before, first = head(reader), figures(reader)
+
+    def failing(route: Any) -> None:
+        route.fetch()
+        route.fulfill(status=503, json={"code": "WEB-E-DATABASE", "what": "the database does not answer"})
+
+    reader.route("**/ops", failing)
+    reader.locator("#regions li:not(.out)").first.click()
+    key(reader, "x")
+    reader.unroute("**/ops")
+    assert head(reader) != before
+    assert figures(reader)["TMTV"] not in ("…", first["TMTV"])
+    assert "does not answer" in reader.locator("#banner").text_content()
+    key(reader, "Control+z")
+    assert head(reader) == before
+
+
 def test_everything_is_seen_signed_and_locked_by_keyboard(reader: Any, folder: Path) -> None:
     for _ in range(4):
         reader.keyboard.press("n")
@@ -157,7 +175,7 @@ def test_everything_is_seen_signed_and_locked_by_keyboard(reader: Any, folder: P
     reader.screenshot(path=str(reader.pictures / "preview.png"))
     reader.locator("#filed button").click()
     reader.locator("#askyes").click()
-    reader.locator("#where", has_text="SIGNED").wait_for()
+    until(reader, "#where", "SIGNED")
     signed = json.loads(next(folder.glob("*/reading/v1/report.json")).read_text())
     assert signed["reading"]["head"] == head(reader)
     shown = {k["name"]: k["shown"] for k in signed["key_numbers"]}

@@ -72,7 +72,9 @@ class Index:
         # of the drivers for PostgreSQL the one that the extra brings
         known = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
         try:
-            self.engine = create_engine(known or f"sqlite:///{self.cases / INDEX_FILE}", pool_pre_ping=True)
+            waits = {} if known else {"timeout": 30}  # seconds, for another's turn to write: a disk can be slow
+            place = known or f"sqlite:///{self.cases / INDEX_FILE}"
+            self.engine = create_engine(place, pool_pre_ping=True, connect_args=waits)
             migrate(self.engine)
             self.salt = self._salt()
         except (SQLAlchemyError, ImportError, OSError):

@@ -47,6 +47,7 @@ _STATUS: Mapping[str, int] = {
     "WEB-E-RATE": 429,
     "IO-E-WRITE": 507,
 }
+_LOOK = "Load the page again to see what was done."
 _KINDS = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -99,7 +100,7 @@ async def _known(request: Request, error: Exception) -> JSONResponse:
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
     LOG.error("%s", trace_without_data(error))
-    return _said(503, "WEB-E-DATABASE", "the database does not answer; nothing was changed", fix="Try again.")
+    return _said(503, "WEB-E-DATABASE", "the database does not answer", fix=_LOOK)
 
 
 async def _malformed(request: Request, error: Exception) -> JSONResponse:
@@ -116,7 +117,7 @@ async def _foreign(request: Request, error: Exception) -> JSONResponse:
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     LOG.error("%s", trace_without_data(error))
-    return _said(500, "RUN-E-UNEXPECTED", f"Lymphoscope failed ({type(error).__name__}); nothing was changed")
+    return _said(500, "RUN-E-UNEXPECTED", f"Lymphoscope failed ({type(error).__name__})", fix=_LOOK)
 
 
 def login_by_link(request: Request, once: str = "") -> Response:

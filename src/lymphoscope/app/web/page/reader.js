@@ -314,7 +314,8 @@ export class Reader {
       } else {
         say(error.message);
         if (error.status === 423) this.held = false;
-        if (error.status === 412 || error.status === 409) await get(this.version).then((t) => this.take(t)).catch(() => {});
+        // a server that failed may have done it none the less
+        if (error.status === 412 || error.status === 409 || error.status >= 500) await get(this.version).then((t) => this.take(t)).catch(() => {});
         else this.numbers();
       }
       return null;
