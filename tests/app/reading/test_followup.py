@@ -76,6 +76,14 @@ def test_what_lies_beyond_this_scan_is_not_called_resolved(now: ReadScan, before
         assert (gone["word"], gone["site"] is None) == (word, word != "resolved")
 
 
+def test_a_lesion_on_both_sides_of_this_scan_is_beyond_it_though_its_middle_is_not(now: ReadScan) -> None:
+    long = scan({1: (4, 6, 6), 2: (55, 6, 6)}, Geometry.axial((60, 24, 28), (4.0, 4.0, 4.0)))
+    both = np.union1d(long.reading[1].voxels, long.reading[2].voxels)
+    parted = ReadScan(long.pet, Reading(long.reading.shape, {1: Region(1, both, "include")}))
+    rows = followed(now, parted, move((0.0, 0.0, -4.0 * 20)))
+    assert [row["word"] for row in rows if row["before"]] == ["outside the other scan"]
+
+
 def test_new_is_what_a_reader_says_and_changes_nothing_else(now: ReadScan, before: ReadScan) -> None:
     scene, head = Scene(now.pet), now.reading.head
     said = apply(scene, now.reading, Act("new", {"regions": [12], "new": True}), "ann")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lymphoscope.core import shown
 from lymphoscope.core.geometry import Geometry
@@ -83,11 +84,10 @@ def _row(course: Course, now: ReadScan, before: ReadScan, place: Placement, old:
     site = None
     if not olds:
         word = _NEW[news[0].new]
-        if not _reaches(before.pet.geometry, place.there(now.lps(news[0]))):
+        if not len(_inside(before.pet.geometry, place.there(now.lps(news[0])))):
             word = f"{OUTSIDE} – {word}"
     elif not news:
-        places = old[course.before[0]]
-        site = _site(now, places) if _reaches(now.pet.geometry, places) else None
+        site = _site(now, old[course.before[0]])
         word = word if site else OUTSIDE
     elif any(region.new for region in news):
         word += ", new said the reader"
@@ -100,16 +100,18 @@ def _row(course: Course, now: ReadScan, before: ReadScan, place: Placement, old:
     }  # fmt: skip
 
 
-def _reaches(grid: Geometry, lps: Points) -> bool:
-    """Whether the middle of some places lies inside a grid."""
-    index = np.rint(grid.to_index(lps.mean(axis=0)))
-    return bool(((index >= 0) & (index < grid.shape)).all())
+def _inside(grid: Geometry, lps: Points) -> NDArray[np.int64]:
+    """Nearest voxels (z, y, x) of the places that lie inside a grid; none where that is less than half of them."""
+    index = np.rint(grid.to_index(lps)).astype(np.int64)
+    inside = index[((index >= 0) & (index < grid.shape)).all(axis=1)]
+    return inside if 2 * len(inside) >= len(index) else inside[:0]
 
 
-def _site(now: ReadScan, places: Points) -> dict[str, Any]:
-    """What is now where a lesion was."""
-    index = np.rint(now.pet.geometry.to_index(places)).astype(np.int64)
-    index = index[((index >= 0) & (index < now.reading.shape)).all(axis=1)]
+def _site(now: ReadScan, places: Points) -> dict[str, Any] | None:
+    """What is now where a lesion was, or None where this scan does not reach."""
+    index = _inside(now.pet.geometry, places)
+    if not len(index):
+        return None
     flat = np.unique(np.ravel_multi_index(tuple(index.T), now.reading.shape))
     suvmax = float(now.pet.array.reshape(-1)[flat].max())
     there = [f"L{r.number:02d}" for r in now.reading if not r.counted and np.isin(flat, r.voxels).any()]
