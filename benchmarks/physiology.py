@@ -50,10 +50,10 @@ def share_out(phantom: Phantom, mode: str) -> Counter[tuple[str, str]]:
     return volumes
 
 
-def phantom_of(anatomy: int, order: int) -> Phantom:
-    """The phantom of an anatomy: subtypes in turn, everything else drawn from the anatomy's number."""
-    settings = WholeBodySettings(subtype=SUBTYPES[order % len(SUBTYPES)])
-    return whole_body(organ_map(anatomy), 5000 + anatomy, settings)
+def phantom_of(anatomy: int, order: int, draw: int = 0) -> Phantom:
+    """A phantom of an anatomy: subtypes in turn, everything else drawn from the anatomy's number and the draw's."""
+    settings = WholeBodySettings(subtype=SUBTYPES[(order + draw) % len(SUBTYPES)])
+    return whole_body(organ_map(anatomy), 5000 + 1000 * draw + anatomy, settings)
 
 
 def report(mode: str, totals: Counter[tuple[str, str]], within: int, number: int) -> None:

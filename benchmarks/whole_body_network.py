@@ -1,6 +1,6 @@
 """Rules alone, the whole-body network alone, and both: what becomes of hot uptake on phantoms that neither has seen.
 
-    python benchmarks/whole_body_network.py [RUN] [--anatomies 66 68 …] [--keep FOLDER]
+    python benchmarks/whole_body_network.py [RUN] [--anatomies 66 68 …] [--draw 1] [--keep FOLDER]
 
 The network is the one that comes with the program, or that of a run of `whole-body`. Phantoms are those of
 `benchmarks/physiology.py`, PET alone; the real scan is the one kept beside the project. Rules divide and decide, and
@@ -67,11 +67,11 @@ def judged_case(pet: Volume, lesions: NDArray[np.int32]) -> Case:
     return Case(pet, judge(pet, pet.array >= HOT, find_anatomy(pet)), lesions)
 
 
-def phantom_case(anatomy: int, order: int, folder: Path | None) -> Case:
-    """The phantom of an anatomy, judged by the rules, from the folder where it is kept."""
-    path = None if folder is None else folder / f"{anatomy:03d}.npz"
+def phantom_case(anatomy: int, order: int, draw: int, folder: Path | None) -> Case:
+    """A phantom of an anatomy, judged by the rules, from the folder where it is kept."""
+    path = None if folder is None else folder / f"{anatomy:03d}-{draw}.npz"
     if path is None or not path.exists():
-        phantom = phantom_of(anatomy, order)
+        phantom = phantom_of(anatomy, order, draw)
         case = judged_case(phantom.pet, phantom.lesions.labels)
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,14 +182,14 @@ def calibration(rows: list[tuple[float, bool, bool]]) -> None:
         print(f"{name}: {len(part)} regions, Brier score {brier:.3f}")
 
 
-def phantoms(model: Model, anatomies: list[int], keep: Path | None) -> None:
+def phantoms(model: Model, anatomies: list[int], draw: int, keep: Path | None) -> None:
     """The tables of the phantoms."""
     totals = {way: Counter[str]() for way in WAYS}
     become = {way: Counter[tuple[str, str]]() for way in ("rules", "both")}
     regions, told = Counter[str](), list[tuple[float, bool, bool]]()
     start, asked = time.time(), 0.0
     for order, anatomy in enumerate(anatomies):
-        case = phantom_case(anatomy, order, keep)
+        case = phantom_case(anatomy, order, draw, keep)
         before = time.process_time()
         drawn, both = ways(case, model)
         asked += time.process_time() - before
@@ -246,13 +246,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, nargs="?", help="the network in the program, when left out")
     parser.add_argument("--anatomies", type=int, nargs="*", default=list(range(66, 90, 2)))
+    parser.add_argument("--draw", type=int, default=0, help="another disease, scanner and uptake for each anatomy")
     parser.add_argument("--keep", type=Path, help="where phantoms are kept")
     arguments = parser.parse_args()
     if not SHARED.is_dir():
         sys.exit("the open data are not beside the project")
     model = opened() if arguments.run is None else open_model(Run(arguments.run), (0,))
     if arguments.anatomies:
-        phantoms(model, arguments.anatomies, arguments.keep)
+        phantoms(model, arguments.anatomies, arguments.draw, arguments.keep)
     real(model)
 
 
