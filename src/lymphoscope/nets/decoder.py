@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lymphoscope.nets.backbone import Backbone
-from lymphoscope.nets.blocks import Axes, Style, each_level, require, stack
+from lymphoscope.nets.blocks import Axes, Style, each_level, he, require, stack
 
 
 class Decoder(nn.Module):
@@ -67,6 +67,15 @@ class EncoderDecoder(Backbone):
         """Features of the decoder, finest first, and the bottom."""
         features: list[Tensor] = self.decoder(self.encoder(images))
         return features
+
+
+def unet_on(
+    encoder: Backbone, style: Style, decoder_widths: Sequence[int] = (), decoder_convs: Any = 2, up: str = "transposed"
+) -> EncoderDecoder:
+    """A U-Net on an encoder that is published without one; the decoder's settings are those of `Decoder`."""
+    decoder = Decoder(style, encoder, convs=decoder_convs, up=up, widths=decoder_widths)
+    he(decoder)
+    return EncoderDecoder(encoder, decoder)
 
 
 def enlarge(style: Style, inside: int, outside: int, stride: Axes, up: str) -> nn.Module:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lymphoscope.nets.backbone import Backbone
 from lymphoscope.nets.blocks import Style, cumulative, each_axis, he, recomputed
-from lymphoscope.nets.decoder import Decoder, EncoderDecoder
+from lymphoscope.nets.decoder import unet_on
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class DenseNetSettings:
     act: str = "relu"
     batch: int = 1
 
+    def style(self, dims: int) -> Style:
+        """What stands around its convolutions."""
+        return Style(dims, self.norm, self.act, batch=self.batch)
+
 
 def densenet(channels: int, dims: int = 3, **settings: Any) -> Backbone:
     """A DenseNet; levels are its stem and its dense blocks.
@@ -60,12 +64,7 @@ def dense_unet(
 ) -> Backbone:
     """A U-Net whose encoder is a DenseNet; level 0 has the stride of its stem."""
     plan = DenseNetSettings(**settings)
-    encoder = DenseNet(channels, dims, plan)
-    decoder = Decoder(
-        Style(dims, plan.norm, plan.act, batch=plan.batch), encoder, convs=decoder_convs, up=up, widths=decoder_widths
-    )
-    he(decoder)
-    return EncoderDecoder(encoder, decoder)
+    return unet_on(DenseNet(channels, dims, plan), plan.style(dims), decoder_widths, decoder_convs, up)
 
 
 class DenseLayer(nn.Module):
@@ -95,7 +94,7 @@ class DenseNet(Backbone):
 
     def __init__(self, channels: int, dims: int, plan: DenseNetSettings) -> None:
         super().__init__()
-        style = Style(dims, plan.norm, plan.act, batch=plan.batch)
+        style = plan.style(dims)
         self.stem = style.conv(channels, plan.stem, 7, plan.stem_stride)
         first: nn.Module = style.pool("max", 3, 2, padding=1) if plan.pool else nn.Identity()
         self.transitions, self.blocks, width, widths = nn.ModuleList([first]), nn.ModuleList(), plan.stem, [plan.stem]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lymphoscope.nets.backbone import Backbone
 from lymphoscope.nets.blocks import Residual, Style, cumulative, each_axis, he, require, silence
-from lymphoscope.nets.decoder import Decoder, EncoderDecoder
+from lymphoscope.nets.decoder import unet_on
 
 BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 BOTTLENECK_FROM, EXPANSION = 50, 4
@@ -44,6 +44,10 @@ class ResNetSettings:
     act: str = "relu"
     batch: int = 1
 
+    def style(self, dims: int) -> Style:
+        """What stands around its convolutions."""
+        return Style(dims, self.norm, self.act, batch=self.batch)
+
 
 def resnet(channels: int, dims: int = 3, **settings: Any) -> Backbone:
     """A ResNet; levels are its stem and its four stages.
@@ -63,12 +67,7 @@ def resunet(
 ) -> Backbone:
     """A U-Net whose encoder is a ResNet; level 0 has the stride of its stem."""
     plan = ResNetSettings(**settings)
-    encoder = ResNet(channels, dims, plan)
-    decoder = Decoder(
-        Style(dims, plan.norm, plan.act, batch=plan.batch), encoder, convs=decoder_convs, up=up, widths=decoder_widths
-    )
-    he(decoder)
-    return EncoderDecoder(encoder, decoder)
+    return unet_on(ResNet(channels, dims, plan), plan.style(dims), decoder_widths, decoder_convs, up)
 
 
 class ResNet(Backbone):
@@ -84,7 +83,7 @@ class ResNet(Backbone):
         super().__init__()
         require(plan.depth in BLOCKS, f"a ResNet is {', '.join(map(str, BLOCKS))} deep, not {plan.depth}")
         require(len(plan.widths) == STAGES, f"a ResNet has {STAGES} stages, not {len(plan.widths)}")
-        style = Style(dims, plan.norm, plan.act, batch=plan.batch)
+        style = plan.style(dims)
         stem, pooled = each_axis(plan.stem_stride, dims), (2 if plan.pool else 1,) * dims
         self.stem = style.conv(channels, plan.widths[0], 7, stem)
         self.pool = style.pool("max", 3, 2, padding=1) if plan.pool else nn.Identity()

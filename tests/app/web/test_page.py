@@ -86,7 +86,8 @@ COUNTED = (
 
 def test_remove_undo_redo_by_keys_changes_the_numbers_with_the_mask(reader: Any) -> None:
     first, before = head(reader), figures(reader)
-    reader.wait_for_timeout(800)  # the first region was seen, and all is drawn
+    reader.wait_for_function("() => reading.row(reading.active).seen")
+    reader.wait_for_timeout(300)  # all is drawn
     reader.evaluate(COUNTED)
     asked = len(reader.asked)
     key(reader, "x")
@@ -157,10 +158,9 @@ def test_what_a_failing_server_did_none_the_less_is_shown(reader: Any) -> None:
 
 
 def test_everything_is_seen_signed_and_locked_by_keyboard(reader: Any, folder: Path) -> None:
-    for _ in range(4):
+    while int(figures(reader)["Unseen"]):
         reader.keyboard.press("n")
-        reader.wait_for_timeout(900)
-    assert figures(reader)["Unseen"] == "0"
+        reader.wait_for_function("() => reading.row(reading.active).seen")
     reader.keyboard.press("Control+Enter")
     reader.locator("#asktitle", has_text="Sign this version").wait_for()
     assert reader.locator("#askyes").is_disabled()

@@ -47,7 +47,6 @@ def page(running: Running) -> Any:
     shown.locator("#cases button").first.click()
     shown.wait_for_selector("body[data-state=idle][data-head]")
     shown.wait_for_function("() => document.body.dataset.complete")
-    shown.set_default_timeout(20_000)
     return shown
 
 
@@ -361,7 +360,7 @@ def test_a_server_that_dies_in_an_act_is_told_and_the_act_is_sent_again_once(pag
     first, before = head(page), tmtv(page)
     number = next(r["region"] for r in rows(page) if r["counted"])
     page.locator(f"#region-{number}").click()
-    page.wait_for_timeout(900)
+    page.wait_for_function("n => reading.row(n).seen", arg=number)
     events = len(running.case().version("v1").events)
     running.stop()
     page.keyboard.press("x")

@@ -179,8 +179,13 @@ def test_07_what_is_cut_from_an_organ_adds_up(page: Any) -> None:
         key(page, "Control+z")
 
 
-LETS_GO = "() => { window.dispatchEvent(new Event('pagehide')); }"
 MAY_WRITE = "() => window.reading.hold().then(() => window.reading.writable)"
+
+
+def lets_go(page: Any) -> None:
+    """Let go of the lease, as a window does that is closed, and wait until the server knows."""
+    with page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        page.evaluate("() => { window.dispatchEvent(new Event('pagehide')); }")
 
 
 def test_10_a_second_window_is_told_who_writes_and_takes_over_when_the_first_lets_go(
@@ -197,13 +202,11 @@ def test_10_a_second_window_is_told_who_writes_and_takes_over_when_the_first_let
     assert "Another window" in other.locator("#banner").text_content()
     assert head(other) == before
     assert other.locator("#sign").is_disabled()
-    page.evaluate(LETS_GO)
-    other.wait_for_timeout(300)
+    lets_go(page)
     assert other.evaluate(MAY_WRITE) is True
     assert page.evaluate(MAY_WRITE) is False, "and the first is told"
     assert "another window" in page.locator("#banner").text_content()
-    other.evaluate(LETS_GO)
-    other.wait_for_timeout(300)
+    lets_go(other)
     other.close()
     assert page.evaluate(MAY_WRITE) is True
 

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +66,24 @@ class Ending:
 
 def work(task: Task) -> Ending:
     """Measure one study and write its case; whatever goes wrong becomes part of the answer."""
+    return ended(task.name, Path(task.case).parent, lambda: _measured(task))
+
+
+def ended(name: str, log: Path, do: Callable[[], tuple[str, Message | None]]) -> Ending:
+    """Do something and say how it ended, whatever goes wrong.
+
+    Args:
+        name: Name of the study.
+        log: Path beside which the log of an unexpected error is written.
+        do: Gives status and message.
+    """
     began = time.perf_counter()
     try:
-        with known_errors(Path(task.case).parent):
-            status, message = _measured(task)
+        with known_errors(log):
+            status, message = do()
     except LymphoscopeError as error:
         status, message = FAILED, error.message
-    return Ending(task.name, status, message, time.perf_counter() - began)
+    return Ending(name, status, message, time.perf_counter() - began)
 
 
 def _measured(task: Task) -> tuple[str, Message | None]:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lymphoscope.app.batch.work import FAILED, REFUSED, Ending, gathered
+from lymphoscope.app.batch.work import REFUSED, Ending, ended, gathered
 from lymphoscope.app.dataset.making import Making
 from lymphoscope.app.dataset.masks import DisputeError
 from lymphoscope.app.dataset.metadata import series_metadata
 from lymphoscope.app.dataset.sources import DICOM, Source
 from lymphoscope.app.deid.work import DONE
-from lymphoscope.app.failure import known_errors
 from lymphoscope.core.errors import LymphoscopeError, Message, Notes
 from lymphoscope.io.archive import unpacked
 from lymphoscope.io.deid.crosswalk import Crosswalk, open_crosswalk
@@ -57,13 +55,7 @@ class CaseTask:
 
 def make_case(task: CaseTask) -> Ending:
     """Make a case of one study; whatever goes wrong becomes part of the answer."""
-    began = time.perf_counter()
-    try:
-        with known_errors(Path(task.crosswalk)):
-            status, message = _made(task)
-    except LymphoscopeError as error:
-        status, message = FAILED, error.message
-    return Ending(task.name, status, message, time.perf_counter() - began)
+    return ended(task.name, Path(task.crosswalk), lambda: _made(task))
 
 
 def _made(task: CaseTask) -> tuple[str, Message | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lymphoscope.app.batch.find import find_studies
-from lymphoscope.app.batch.work import FAILED, REFUSED, Ending
-from lymphoscope.app.failure import known_errors
+from lymphoscope.app.batch.work import REFUSED, Ending, ended
 from lymphoscope.core.errors import LymphoscopeError, Message
 from lymphoscope.io.archive import archive_kind, unpacked
 from lymphoscope.io.deid.crosswalk import open_crosswalk
@@ -50,13 +48,7 @@ class DeidTask:
 
 def deidentify(task: DeidTask) -> Ending:
     """De-identify one study; whatever goes wrong becomes part of the answer."""
-    began = time.perf_counter()
-    try:
-        with known_errors(Path(task.crosswalk)):
-            status, message = _deidentified(task)
-    except LymphoscopeError as error:
-        status, message = FAILED, error.message
-    return Ending(task.name, status, message, time.perf_counter() - began)
+    return ended(task.name, Path(task.crosswalk), lambda: _deidentified(task))
 
 
 def _deidentified(task: DeidTask) -> tuple[str, Message | None]:
