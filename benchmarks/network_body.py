@@ -1,11 +1,12 @@
 """A whole body by a trained network of nnU-Net's size, to its end: nnU-Net's own predictor, and each way of ours.
 
-    python benchmarks/network_body.py NNUNET_PYTHON [--out FOLDER] [--steps 240] [--threads 2] [--voxels 200]
+    python benchmarks/network_body.py NNUNET_PYTHON [--model FOLDER] [--out FOLDER] [--steps 240] [--voxels 200]
 
 NNUNET_PYTHON is an interpreter with nnunetv2 2.5.2. The network (six stages, 32 to 320 features, windows of 128³) is
 trained shortly on whole-body phantoms, so that it is as sure of what it draws as a trained network is; it is good for
-nothing else. Phantoms of other anatomies calibrate its 8-bit form and are predicted. Seconds are those of the clock:
-run it on a machine that does nothing else. What is there is not made again.
+nothing else. One that was trained in earnest can be given instead. Phantoms of other anatomies calibrate its 8-bit form
+and are predicted. Seconds are those of the clock: run it on a machine that does nothing else. What is there is not made
+again.
 """
 
 from __future__ import annotations
@@ -61,12 +62,9 @@ def phantom(folder: Path, anatomy: int, voxels: int) -> Path:
         inner = made.pet.geometry
         planes = int(inner.shape[0] * inner.spacing[0] / SLICE_MM)
         spacing = (SLICE_MM, FIELD_MM / voxels, FIELD_MM / voxels)
-        centre = inner.to_lps((np.array([inner.shape]) - 1) / 2)[0]
-        rough = Geometry.axial((planes, voxels, voxels), spacing)
-        away = centre - rough.to_lps((np.array([rough.shape]) - 1) / 2)[0]
-        affine = rough.affine.copy()
-        affine[:3, 3] += away
-        grid = Geometry(rough.shape, affine)
+        shape = (planes, voxels, voxels)
+        away = middle(inner) - middle(Geometry.axial(shape, spacing))
+        grid = Geometry.axial(shape, spacing, tuple(away))
         pet, ct = resample(made.pet, grid), resample(made.ct, grid)
         lesions = resample(Volume((made.lesions.labels > 0).astype(np.float32), inner, Unit.ARBITRARY), grid)
         folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +73,11 @@ def phantom(folder: Path, anatomy: int, voxels: int) -> Path:
             labels=(lesions.array > 0.5).astype(np.int8),
         )  # fmt: skip
     return path
+
+
+def middle(grid: Geometry) -> np.ndarray:
+    """The middle of a grid, LPS mm."""
+    return np.asarray(grid.to_lps((np.array(grid.shape) - 1) / 2))
 
 
 def volumes(path: Path) -> dict[str, Volume]:
@@ -87,21 +90,22 @@ def volumes(path: Path) -> dict[str, Volume]:
 def trained(given: argparse.Namespace) -> Path:
     """A model folder of the network, and the same in a store with its 8-bit form, made once."""
     folder, store = given.out / "trained", given.out / "store"
-    if not (folder / "model").exists():
+    model: Path = given.model or folder / "model"
+    if not model.exists():
         folder.mkdir(parents=True, exist_ok=True)
         cases = [str(phantom(given.out / "phantoms", n, 200).resolve()) for n in TRAINED_ON]
         spec = big("large") | {"cases": cases, "steps": given.steps, "train_patch": TRAIN_PATCH}
         (folder / "spec.json").write_text(json.dumps(spec))
-        peer(given.python, "make", folder / "spec.json", folder / "model", "--threads", given.threads)
+        peer(given.python, "make", folder / "spec.json", model, "--threads", given.threads)
     if not (store / "trained").exists():
-        add(str(folder / "model"), Store(store), Wish(name="trained"), Fetching(lambda _: False))
+        add(str(model), Store(store), Wish(name="trained"), Fetching(lambda _: False))
     network = store / "trained" / "fold_0"
     if not (network / EIGHT_BITS).exists():
         loaded = open_stored(store / "trained", BUDGETS["full"])
         seen = [volumes(phantom(given.out / "phantoms", n, 200)) for n in CALIBRATED_ON]
         shown = [window for case in seen for window in windows(loaded, case, SHOWN)]
         quantized(network / "model.xml", shown, network / EIGHT_BITS)
-    return folder / "model"
+    return model
 
 
 def one_way(given: argparse.Namespace, way: str, case: Path) -> None:
@@ -139,6 +143,7 @@ def rows(given: argparse.Namespace, case: Path) -> list[tuple[str, ...]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("python", help="an interpreter with nnunetv2")
+    parser.add_argument("--model", type=Path, help="a model folder of nnU-Net's own, of CT and PET, instead")
     parser.add_argument("--out", type=Path, default=Path("engine-body"))
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=240)
