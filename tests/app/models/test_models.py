@@ -236,13 +236,18 @@ def test_networks_in_8_bits_are_kept_when_they_draw_the_same(
 
     def quantize(network: Any, dataset: list[np.ndarray], **words: Any) -> Any:
         seen.append(words["subset_size"])
+        kinds = {node.get_friendly_name(): node.get_type_name() for node in network.get_ops()}
+        assert [kinds[name] for name in words["ignored_scope"]] == ["Convolution"], "the one that gives the outputs"
         for node in network.get_ops() if broken else ():
             if node.get_type_name() == "Result":
                 less = OPS.minimum(node.input_value(0), np.float32(-1))
                 node.input(0).replace_source_output(less.output(0))
         return network
 
-    stand_in = SimpleNamespace(quantize=quantize, Dataset=list, QuantizationPreset=SimpleNamespace(MIXED=None))
+    preset = SimpleNamespace(MIXED=None)
+    stand_in = SimpleNamespace(
+        quantize=quantize, Dataset=list, QuantizationPreset=preset, IgnoredScope=lambda names: names
+    )
     monkeypatch.setitem(sys.modules, "nncf", stand_in)
     status, record, _ = say("models", "calibrate", "blobs", two_cases, store=tmp_path / "models")
     assert seen and 0 < seen[0] <= 4, "windows of one case of two"
