@@ -35,7 +35,7 @@ from lymphoscope.learn.foreign.effort import Effort, layout  # noqa: E402
 from lymphoscope.learn.foreign.eight_bits import quantized  # noqa: E402
 from lymphoscope.learn.foreign.predictor import predict  # noqa: E402
 from lymphoscope.learn.foreign.preparing import prepared  # noqa: E402
-from lymphoscope.learn.foreign.stored import BUDGETS, Budget, open_stored  # noqa: E402
+from lymphoscope.learn.foreign.stored import BUDGETS, Arithmetic, Budget, open_stored  # noqa: E402
 from lymphoscope.learn.openvino_engine import by_openvino  # noqa: E402
 from lymphoscope.learn.streaming import slabs  # noqa: E402
 
@@ -108,7 +108,7 @@ def window_and_agreement(python: str, out: Path, threads: int) -> list[tuple[str
         theirs, seconds, peak = found["labels"], float(found["seconds"]), float(found["peak_gib"])
     rows.append(("nnunetv2 2.5.2, torch fp32, no mirroring", f"{seconds:.2f}", "1.0", "1", f"{peak:.1f}"))
     for precision in ("f32", "bf16"):
-        loaded = open_stored(out / "store" / "large", Budget(Effort(mirror=False), precision, ""))
+        loaded = open_stored(out / "store" / "large", Budget(Effort(mirror=False), "", Arithmetic(precision)))
         own = float("inf")
         for _ in range(TIMES):
             begun = time.process_time()
@@ -132,7 +132,7 @@ def short(python: str, out: Path, threads: int) -> list[tuple[str, ...]]:
         with np.load(out / "peer.npz") as found:
             masks[name], seconds, peak = found["labels"], float(found["seconds"]), float(found["peak_gib"])
         rows.append((name, f"{seconds:.0f}", f"{peak:.1f}"))
-    loaded = open_stored(out / "store" / "large", Budget(Effort(mirror=False), "f32", ""))
+    loaded = open_stored(out / "store" / "large", Budget(Effort(mirror=False), ""))
     begun = time.process_time()
     masks["here"] = predict(loaded, volumes(images, grid), Effort(mirror=False)).classes.array
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

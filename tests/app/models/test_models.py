@@ -180,7 +180,7 @@ def test_a_cascade_is_stored_with_what_it_reads(cascade: Path, say: Say, tmp_pat
     assert status == 0 and card["previous"] == "3d_lowres" and "previous/fold_0/model.bin" in card["files"]
     status, _, _ = say("models", "add", cascade / "nnUNetTrainer__nnUNetPlans__3d_lowres", "--name", "one", store=store)
     assert status == 0
-    budget = Budget(Effort(mirror=False), "f32", "")
+    budget = Budget(Effort(mirror=False), "")
     one, two = (open_stored(store / name, budget) for name in ("one", "two"))
     held = golden()
     grid = Geometry.axial(held["ct"].shape, tuple(held["spacing"].tolist()))

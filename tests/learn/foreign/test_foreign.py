@@ -6,12 +6,14 @@ The arrays are made by ``tests/oracles/nnunet_golden.py``; ``tests/oracles/test_
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 from skimage.transform import resize
 
 from lymphoscope.core.errors import LymphoscopeError
@@ -21,7 +23,7 @@ from lymphoscope.core.volume import Volume
 from lymphoscope.learn.foreign.convert import Evidence, is_difference, network_with
 from lymphoscope.learn.foreign.effort import Effort
 from lymphoscope.learn.foreign.plans import ForeignPlan, foreign_plan
-from lymphoscope.learn.foreign.predictor import Foreign, decided, predict
+from lymphoscope.learn.foreign.predictor import Foreign, background, decided, predict
 from lymphoscope.learn.foreign.preparing import prepared, settled, turn_of
 from lymphoscope.learn.foreign.resize import Rule, coarse_axis, resized
 from lymphoscope.learn.foreign.stored import across
@@ -143,18 +145,23 @@ def _never(patch: np.ndarray) -> np.ndarray:
     raise AssertionError("no window holds anything")
 
 
-@pytest.mark.parametrize("least", [0.0, 0.01])
-@pytest.mark.parametrize("relaid", [False, True])
-def test_less_effort_draws_the_same_where_something_is(relaid: bool, least: float) -> None:
-    """A network that sees its own voxel only: windows laid over the body and left out elsewhere change nothing."""
+def small_body() -> tuple[ForeignPlan, dict[str, Volume]]:
+    """A body of SUV 2 with a hot box of 48 voxels in a wide field, and a plan of small windows of plain values."""
     unchanged = {"normalization_schemes": ["NoNormalization"] * 2}
     plan = plan_of("plain", patch_size=[16, 16, 16], spacing=[3.0, 4.0, 4.0], **unchanged)
     grid = Geometry.axial((60, 70, 66), (3.0, 4.0, 4.0))
     suv = np.zeros(grid.shape, np.float32)
     suv[10:24, 15:30, 12:33] = 2.0
     suv[12:15, 18:22, 20:24] = 8.0
-    images = {"ct:hu": Volume(np.full(grid.shape, -1000, np.int16), grid, Unit.HU),
-              "pet:suv": Volume(suv, grid, Unit.SUV_BW)}  # fmt: skip
+    return plan, {"ct:hu": Volume(np.full(grid.shape, -1000, np.int16), grid, Unit.HU),
+                  "pet:suv": Volume(suv, grid, Unit.SUV_BW)}  # fmt: skip
+
+
+@pytest.mark.parametrize("least", [0.0, 0.01])
+@pytest.mark.parametrize("relaid", [False, True])
+def test_less_effort_draws_the_same_where_something_is(relaid: bool, least: float) -> None:
+    """A network that sees its own voxel only: windows laid over the body and left out elsewhere change nothing."""
+    plan, images = small_body()
     calls: list[int] = []
 
     def network(patch: np.ndarray) -> np.ndarray:
@@ -168,6 +175,50 @@ def test_less_effort_draws_the_same_where_something_is(relaid: bool, least: floa
     assert (full.labels.array == less.labels.array).all()
     assert full.labels.array.sum() == 3 * 4 * 4
     assert len(calls) - every < every / 3
+
+
+LOOK = Effort(mirror=False, least=0.01, look=Effort(overlap=0.25, mirror=False, body_only=True, relaid=True))
+
+
+def test_only_what_a_first_look_sees_is_computed() -> None:
+    """By a network that sees its own voxel only the mask is the same, from a few windows of each of two networks."""
+    plan, images = small_body()
+    calls = {"first": 0, "second": 0, "scout": 0}
+
+    def network(name: str) -> Any:
+        def said(patch: np.ndarray) -> np.ndarray:
+            calls[name] += 1
+            return 2 * (patch[:, 1:] - 5.0)
+
+        return said
+
+    model = Foreign(plan, [network("first"), network("second")], ROLES, (1,), (), scout=network("scout"))
+    full = predict(model, images, Effort(mirror=False))
+    every, calls["first"], calls["second"] = calls["first"], 0, 0
+    less = predict(model, images, LOOK)
+    assert (full.labels.array == less.labels.array).all() and less.labels.array.sum() == 3 * 4 * 4
+    assert 0 < calls["first"] == calls["second"] < every / 10 and 0 < calls["scout"] < every / 10
+    assert less.volumes_ml == full.volumes_ml
+
+
+def test_what_a_first_look_does_not_see_is_background() -> None:
+    """The network draws the whole body; the scout sees the hot box; nothing is drawn far from that."""
+    plan, images = small_body()
+    model = Foreign(plan, [lambda patch: patch[:, 1:] - 1.0], ROLES, (1,), (), scout=lambda patch: patch[:, 1:] - 7.0)
+    found = predict(model, images, LOOK).labels.array > 0
+    hot = images["pet:suv"].array == 8.0
+    assert found[hot].all() and 0 < np.count_nonzero(found & ~hot) < np.count_nonzero(images["pet:suv"].array == 2.0)
+    near = ndimage.maximum_filter(hot, (11, 9, 9))  # 12 mm, and a voxel for resampling
+    assert not found[~near].any()
+    blind = replace(model, scout=lambda patch: np.full_like(patch[:, 1:], -9.0), members=[_never])
+    assert not predict(blind, images, LOOK).labels.array.any()
+
+
+def test_probability_of_nothing_is_what_all_classes_leave() -> None:
+    two, three, regions = (plan_of(kind).labels for kind in ("plain", "residual", "regions"))
+    assert background(two, np.array([[0.0, 2.0]])) == pytest.approx([0.5, 0.1192], abs=1e-4)
+    assert background(three, np.log(np.array([[0.2], [0.3], [0.5]]))) == pytest.approx([0.2])
+    assert background(regions, np.array([[-3.0], [2.0]])) == pytest.approx([0.1192], abs=1e-4)
 
 
 def test_outputs_become_labels_and_a_probability() -> None:

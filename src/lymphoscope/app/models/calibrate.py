@@ -54,11 +54,11 @@ class _Calibration:
         """Write the model with its new networks, and say how they compare."""
         from lymphoscope.learn.foreign.effort import Effort  # noqa: PLC0415
         from lymphoscope.learn.foreign.eight_bits import agreement, quantized, windows  # noqa: PLC0415 - slow to load
-        from lymphoscope.learn.foreign.stored import EIGHT_BITS, Budget, open_stored  # noqa: PLC0415
+        from lymphoscope.learn.foreign.stored import EIGHT_BITS, Arithmetic, Budget, open_stored  # noqa: PLC0415
 
         with writing():
             shutil.copytree(self._old, folder, dirs_exist_ok=True)
-        model, data = open_stored(self._old, Budget(Effort(), "f32", "")), open_dataset(self._data)
+        model, data = open_stored(self._old, Budget(Effort(), "")), open_dataset(self._data)
         seen = [windows(model, data.read(entry, model.reads).volumes, _WINDOWS) for entry in data.cases[: self._cases]]
         half = len(seen) // 2
         shown, kept_back = ([w for case in part for w in case] for part in (seen[:half], seen[half:]))
@@ -67,7 +67,7 @@ class _Calibration:
             self._progress("calibrating", number, len(files))
             quantized(file / "model.xml", shown, file / EIGHT_BITS)
         self._progress("calibrating", len(files), len(files))
-        small = open_stored(folder, Budget(Effort(), "f32", "", eight_bits=True))
+        small = open_stored(folder, Budget(Effort(), "", Arithmetic(eight_bits=True)))
         same = agreement(model, zip(model.members, small.members, strict=True), kept_back)
         if same is None or same < LEAST:
             drawn = "draw nothing there" if same is None else f"agree with Dice {same:.3f}"

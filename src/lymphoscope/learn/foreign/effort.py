@@ -33,6 +33,8 @@ class Effort:
             elsewhere: a network that normalises within its window says something else.
         floor_suv: With `body_only`: a window without a voxel of this SUV holds nothing.
         least: With `body_only`: nor does one whose share of the blend is no larger than this at any such voxel.
+        look: How a first look is done; only where it sees something is anything computed, and what it does not see
+            is background. None for no such look.
     """
 
     overlap: float = 0.5
@@ -42,6 +44,7 @@ class Effort:
     relaid: bool = False
     floor_suv: float = 1.0
     least: float = 0.0
+    look: Effort | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +55,23 @@ class Layout:
         windows: Over a part of it.
         box: The part.
         space: Voxels of all of it.
+        seen: Where answers are taken, on the whole grid; None for wherever a window is.
     """
 
     windows: Windows
     box: Box
     space: tuple[int, ...]
+    seen: NDArray[np.bool_] | None = None
+
+    def taken(self, slabs: Iterable[tuple[int, Floats]], empty: Sequence[float]) -> Iterator[tuple[int, Floats]]:
+        """Slabs of the part, with the outputs that mean nothing wherever no answer is taken."""
+        outside = np.asarray(empty, np.float32).reshape(-1, 1, 1, 1)
+        for first, slab in slabs:
+            if self.seen is None:
+                yield first, slab
+                continue
+            planes = slice(self.box[0].start + first, self.box[0].start + first + slab.shape[1])
+            yield first, np.where(self.seen[planes, self.box[1], self.box[2]], slab, outside)
 
     def surrounded(self, slabs: Iterable[tuple[int, Floats]], empty: Sequence[float]) -> Iterator[tuple[int, Floats]]:
         """Slabs of the part as slabs of the whole grid.
@@ -78,7 +93,9 @@ class Layout:
         yield from ((number, blank) for number in range(self.box[0].stop, self.space[0]))
 
 
-def layout(plan: ForeignPlan, case: Prepared, pet: Volume | None, effort: Effort) -> Layout:
+def layout(
+    plan: ForeignPlan, case: Prepared, pet: Volume | None, effort: Effort, seen: NDArray[np.bool_] | None = None
+) -> Layout:
     """Where windows lie.
 
     Args:
@@ -86,15 +103,18 @@ def layout(plan: ForeignPlan, case: Prepared, pet: Volume | None, effort: Effort
         case: The images as the network reads them.
         pet: SUV on the grid of the images; without it nothing is left out.
         effort: How much is computed.
+        seen: Where a first look saw something, on the network's grid.
     """
     space = case.images.shape[1:]
-    everything = Layout(Windows(plan.patch, effort.overlap), _box([(0, n) for n in space]), space)
+    everything = _box([(0, n) for n in space])
+    if seen is not None:
+        return Layout(Windows(plan.patch, effort.overlap, seen, effort.least), everything, space, seen)
     if not effort.body_only or pet is None:
-        return everything
+        return Layout(Windows(plan.patch, effort.overlap), everything, space)
     suv = np.asarray(case.turn.there(pet.values(Unit.SUV_BW))[case.box])
     needed = _on_network(suv >= effort.floor_suv, space)
     if not effort.relaid or not needed.any():
-        return Layout(Windows(plan.patch, effort.overlap, needed, effort.least), everything.box, space)
+        return Layout(Windows(plan.patch, effort.overlap, needed, effort.least), everything, space)
     ends = []
     for axis, n in enumerate(space):
         over = tuple(other for other in range(3) if other != axis)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.special import expit, softmax
 
 from lymphoscope.core.errors import LymphoscopeError
@@ -25,6 +26,10 @@ Slabs = Iterable[tuple[int, Floats]]
 
 SURE = 20.0
 """Logit of background where no window was: a probability of 2e-9 for anything else."""
+GLIMPSE = 0.01
+"""Probability of anything but background from which on a first look has seen something."""
+BESIDE_MM = 12.0
+"""What lies as near to something seen is computed with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +43,7 @@ class Foreign:
         lesions: Outputs that are lesions, by number.
         mirror: Axes that may be mirrored, of three, as the network has them.
         previous: The model whose labels it reads beside the images, where its plan has one.
+        scout: The network that looks first, where somebody asks for a first look; the first of all when None.
     """
 
     plan: ForeignPlan
@@ -46,6 +52,7 @@ class Foreign:
     lesions: tuple[int, ...]
     mirror: tuple[int, ...]
     previous: Foreign | None = None
+    scout: Predict | None = None
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -105,15 +112,33 @@ def predict(
     model = replace(model, plan=settled(model.plan, grid))
     before = None if model.previous is None else predict(model.previous, volumes, effort, progress).classes.array
     case = prepared(model.plan, [volumes[role].array for role in model.roles], grid, before)
-    where = layout(model.plan, case, volumes.get("pet:suv"), effort)
+    pet = volumes.get("pet:suv")
+    seen = None if effort.look is None else _glimpsed(model, case, pet, effort.look, progress)
+    where = layout(model.plan, case, pet, effort, seen)
     empty = _nothing(model.plan.labels)
     mirror = model.mirror if effort.mirror else ()
     ways = len(members) + bool(mirror)
     written = _Written(model, case, len(members), ways)
     images = np.ascontiguousarray(case.images[(slice(None), *where.box)])
-    found = written.counted(slabs(voting(members, mirror), images, where.windows, empty * ways, progress))
+    blended = slabs(voting(members, mirror), images, where.windows, empty * ways, progress)
+    found = written.counted(where.taken(blended, empty * ways))
     restored(model.plan, case, where.surrounded(found, empty), written.plane)
     return written.finish(grid)
+
+
+def _glimpsed(
+    model: Foreign, case: Prepared, pet: Volume | None, look: Effort, progress: Progress
+) -> NDArray[np.bool_]:
+    """Where a first look sees something, and what lies beside it, on the network's grid."""
+    where, empty = layout(model.plan, case, pet, look), _nothing(model.plan.labels)
+    images = np.ascontiguousarray(case.images[(slice(None), *where.box)])
+    scout = voting([model.scout or model.members[0]])
+    blended = slabs(scout, images, where.windows, empty, lambda _, done, total: progress("looking", done, total))
+    seen = np.zeros(where.space, bool)
+    for first, outputs in where.surrounded(blended, empty):
+        seen[first : first + outputs.shape[1]] = background(model.plan.labels, outputs) <= 1 - GLIMPSE
+    sides = [2 * round(BESIDE_MM / side) + 1 for side in model.plan.spacing]
+    return np.asarray(ndimage.maximum_filter(seen, sides))
 
 
 class _Written:
@@ -172,6 +197,13 @@ def decided(labels: Labels, lesions: Sequence[int], logits: Floats) -> tuple[NDA
         return classes, np.asarray(each[list(lesions)].max(axis=0))
     shares = softmax(logits, axis=0)
     return np.asarray(labels.values, np.uint8)[logits.argmax(axis=0)], np.asarray(shares[list(lesions)].sum(axis=0))
+
+
+def background(labels: Labels, logits: Floats) -> Floats:
+    """Probability of nothing, of logits (outputs, …); of regions the least that any of them leaves."""
+    if len(logits) == 1 and len(labels.names) == 2:
+        return np.asarray(expit(-logits[0]))
+    return np.asarray(expit(-logits).min(axis=0) if labels.regions else softmax(logits, axis=0)[0])
 
 
 def _nothing(labels: Labels) -> list[float]:

@@ -12,7 +12,7 @@ from typing import Any
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.registry import unknown_name
 from lymphoscope.learn.foreign.effort import Effort
-from lymphoscope.learn.foreign.plans import PREVIOUS, foreign_plan, read_json
+from lymphoscope.learn.foreign.plans import PREVIOUS, ForeignPlan, foreign_plan, read_json
 from lymphoscope.learn.foreign.predictor import Foreign
 from lymphoscope.learn.infer import Predict
 from lymphoscope.learn.openvino_engine import by_openvino
@@ -24,32 +24,46 @@ HARDLY = 0.01
 
 
 @dataclass(frozen=True)
+class Arithmetic:
+    """In what numbers a network computes.
+
+    Attributes:
+        precision: ``f32``, or ``bf16`` where the processor multiplies matrices in it.
+        eight_bits: Integers of 8 bits instead, where the model was calibrated.
+    """
+
+    precision: str = "f32"
+    eight_bits: bool = False
+
+
+@dataclass(frozen=True)
 class Budget:
     """What is computed, and how precisely.
 
     Attributes:
         effort: What is computed.
-        precision: ``f32``, or ``bf16`` where the processor multiplies matrices in it.
-        eight_bits: Networks in 8-bit integers are taken where the model has them.
         gives_up: What nnU-Net does by default and this does not.
+        arithmetic: Of what draws.
+        looking: Of what looks first, where anything does.
     """
 
     effort: Effort
-    precision: str
     gives_up: str
-    eight_bits: bool = False
+    arithmetic: Arithmetic = Arithmetic()
+    looking: Arithmetic = Arithmetic("bf16", eight_bits=True)
 
 
+_LOOK = Effort(overlap=0.25, mirror=False, folds=1, body_only=True, relaid=True, least=HARDLY)
 BUDGETS: Mapping[str, Budget] = MappingProxyType({
-    "full": Budget(Effort(), "f32", "nothing"),
+    "full": Budget(Effort(), "nothing"),
     "standard": Budget(
-        Effort(mirror=False, body_only=True, least=HARDLY), "f32",
+        Effort(mirror=False, body_only=True, least=HARDLY),
         "mirroring; windows over air, and those that have no more than 1 % of the blend anywhere in the body",
     ),
     "fast": Budget(
-        Effort(overlap=0.25, mirror=False, folds=1, body_only=True, relaid=True, least=HARDLY), "bf16",
-        "what standard gives up; all networks but the first; nnU-Net's places of windows; half of their overlap; "
-        "32-bit arithmetic, where the model was calibrated or the processor has AMX", eight_bits=True,
+        Effort(mirror=False, folds=1, least=HARDLY, look=_LOOK),
+        "what standard gives up; all networks but the first; whatever a first look – with fewer windows, in coarse "
+        "numbers where the model was calibrated or the processor has AMX – gives less than 1 % everywhere",
     ),
 })  # fmt: skip
 """Budgets of time by name."""
@@ -71,7 +85,7 @@ def open_stored(folder: Path, budget: Budget) -> Foreign:
 
     Args:
         folder: With model.json, plans.json, dataset.json and fold_*.
-        budget: How many networks are loaded, and with what precision.
+        budget: How many networks are loaded, and in what numbers they compute.
 
     Raises:
         LymphoscopeError: ``MODEL-E-STORED`` when a file is missing or damaged, ``MODEL-E-PLANS``.
@@ -84,21 +98,33 @@ def open_stored(folder: Path, budget: Budget) -> Foreign:
     except (OSError, ValueError, KeyError, TypeError):
         raise broken from None
     plan = foreign_plan(read_json(folder / "plans.json"), read_json(folder / "dataset.json"), configuration)
-    precision = budget.precision if _has(budget.precision) else "f32"
+    spoken = folds[: budget.effort.folds]
     try:
-        paths = [network_file(folder, fold, budget.eight_bits) for fold in folds[: budget.effort.folds]]
-        members = [by_openvino(path, precision) for path in paths]
+        forms = [_form(folder, fold, budget.arithmetic) for fold in spoken]
+        members, first = [_loaded(plan, *form) for form in forms], _form(folder, spoken[0], budget.looking)
+        scout = None if budget.effort.look is None or first == forms[0] else _loaded(plan, *first)
         if plan.dimensions == 2:
-            members, mirror = [across(member) for member in members], tuple(axis + 1 for axis in mirror)
+            mirror = tuple(axis + 1 for axis in mirror)
         lesions = tuple(plan.labels.names.index(name) for name in names)
-    except (RuntimeError, OSError, ValueError):
+    except (RuntimeError, OSError, ValueError, IndexError):
         raise broken from None
     if not members or len(roles) != len(plan.channels):
         raise broken
     previous = open_stored(folder / PREVIOUS, budget) if plan.previous else None
     if previous is not None and previous.plan.labels != plan.labels:
         raise broken
-    return Foreign(plan, members, roles, lesions, mirror, previous)
+    return Foreign(plan, members, roles, lesions, mirror, previous, scout)
+
+
+def _form(folder: Path, fold: str, arithmetic: Arithmetic) -> tuple[Path, str]:
+    """The file of a network of a model and the precision it computes in here."""
+    precision = arithmetic.precision if _has(arithmetic.precision) else "f32"
+    return network_file(folder, fold, arithmetic.eight_bits), precision
+
+
+def _loaded(plan: ForeignPlan, path: Path, precision: str) -> Predict:
+    network = by_openvino(path, precision)
+    return across(network) if plan.dimensions == 2 else network
 
 
 def network_file(folder: Path, fold: str, eight_bits: bool) -> Path:
