@@ -28,12 +28,13 @@ from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.io.dataset.writing import About, NewCase, write_nnunet
 from lymphoscope.io.nifti import read_nifti
+from lymphoscope.learn.foreign import stored as foreign_stored
 from lymphoscope.learn.foreign.convert import foreign_name
 from lymphoscope.learn.foreign.effort import Effort
 from lymphoscope.learn.foreign.plans import foreign_plan
 from lymphoscope.learn.foreign.predictor import predict
 from lymphoscope.learn.foreign.preparing import prepared
-from lymphoscope.learn.foreign.stored import Budget, network_file, open_stored
+from lymphoscope.learn.foreign.stored import BUDGETS, Budget, network_file, open_stored
 from lymphoscope.nets.heads import segment
 from lymphoscope.nets.network import Network
 from lymphoscope.nets.unet import unet
@@ -230,7 +231,7 @@ def test_a_model_without_nncf_stays_as_it_was(
 def test_networks_in_8_bits_are_kept_when_they_draw_the_same(
     broken: bool, stored: Path, two_cases: Path, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a stand-in for nncf: the network itself, or one that draws nothing; `fast` takes what was kept."""
+    """By a stand-in for nncf: the network itself, or one that draws nothing; `fast` looks first with what was kept."""
     shutil.copytree(stored, tmp_path / "models")
     seen: list[int] = []
 
@@ -260,6 +261,23 @@ def test_networks_in_8_bits_are_kept_when_they_draw_the_same(
         assert status == 0 and record["int8"] == {"cases": 1, "compared_on": 1, "dice_with_32_bits": 1.0}
         assert network_file(fold, "0", True).name == "int8.xml"
         assert network_file(fold, "0", False).name == "model.xml"
+        assert loaded(fold, "fast", monkeypatch) == ["fold_0/model.xml", "fold_0/int8.xml"], "drawn in 32 bits"
+        assert "fold_0/int8.xml" not in loaded(fold, "standard", monkeypatch)
+    assert loaded(stored / "blobs", "fast", monkeypatch) == ["fold_0/model.xml"], "not twice the same"
+
+
+def loaded(model: Path, budget: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Files of networks that a budget loads, in its order."""
+    found: list[str] = []
+
+    def by_openvino(path: Path, precision: str) -> Any:
+        del precision
+        found.append(str(path.relative_to(model)))
+
+    monkeypatch.setattr(foreign_stored, "by_openvino", by_openvino)
+    monkeypatch.setattr(foreign_stored, "_has", lambda _: False)
+    open_stored(model, BUDGETS[budget])
+    return found
 
 
 def test_a_changed_file_is_found_and_nothing_is_lost(foreign: Path, stored: Path, say: Say, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ _WINDOWS = 4
 
 
 def calibrate(name: str, store: Store, data: Path, cases: int, progress: Progress = silent) -> dict[str, Any]:
-    """Give a stored model networks in 8-bit integers, which the budget ``fast`` takes.
+    """Give a stored model networks in 8-bit integers, with which the budget ``fast`` looks first.
 
     Args:
         name: Of the model.

@@ -62,8 +62,8 @@ BUDGETS: Mapping[str, Budget] = MappingProxyType({
     ),
     "fast": Budget(
         Effort(mirror=False, folds=1, least=HARDLY, look=_LOOK),
-        "what standard gives up; all networks but the first; whatever a first look – with fewer windows, in coarse "
-        "numbers where the model was calibrated or the processor has AMX – gives less than 1 % everywhere",
+        "what standard gives up; all networks but the first; places that a first look – with fewer windows, in coarse "
+        "numbers where the model was calibrated or the processor has AMX – gives less than 1 %",
     ),
 })  # fmt: skip
 """Budgets of time by name."""
