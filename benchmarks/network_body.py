@@ -34,7 +34,7 @@ from lymphoscope.core.volume import Volume
 from lymphoscope.image.resample import resample
 from lymphoscope.learn.foreign.eight_bits import quantized, windows
 from lymphoscope.learn.foreign.predictor import predict
-from lymphoscope.learn.foreign.stored import BUDGETS, EIGHT_BITS, Budget, open_stored
+from lymphoscope.learn.foreign.stored import BUDGETS, EIGHT_BITS, Arithmetic, open_stored
 
 TRAINED_ON = tuple(range(1, 25))
 CALIBRATED_ON = (90, 92)
@@ -42,16 +42,14 @@ PREDICTED = (68,)
 FIELD_MM, SLICE_MM = 814.0, 3.0
 TRAIN_PATCH = 64
 SHOWN = 8
-STANDARD, FAST = BUDGETS["standard"], BUDGETS["fast"]
-assert FAST.effort.look is not None
+STANDARD, FAST, GLANCE = BUDGETS["standard"], BUDGETS["fast"], BUDGETS["glance"]
 WAYS = {
     "standard": STANDARD,
-    "standard, all windows over the body": replace(STANDARD, effort=replace(STANDARD.effort, least=0.0)),
-    "standard, 8 bits": replace(STANDARD, arithmetic=FAST.looking),
-    "first look alone": Budget(FAST.effort.look, "", FAST.looking),
-    "first look alone, 32 bits": Budget(FAST.effort.look, ""),
-    "fast, first look in 32 bits": replace(FAST, looking=FAST.arithmetic),
+    "standard, 8 bits": replace(STANDARD, arithmetic=GLANCE.arithmetic),
+    "fast, 32 bits": replace(FAST, looking=Arithmetic()),
     "fast": FAST,
+    "glance, 32 bits": replace(GLANCE, arithmetic=Arithmetic()),
+    "glance": GLANCE,
 }
 
 

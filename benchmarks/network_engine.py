@@ -15,6 +15,8 @@ import resource
 import subprocess
 import sys
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests" / "oracles"))
 from nnunet_models import spec  # noqa: E402
+from whole_body_network import phantom_case  # noqa: E402
 
 from lymphoscope.app.models.add import Wish, add  # noqa: E402
 from lymphoscope.app.models.source import Fetching  # noqa: E402
@@ -36,6 +39,7 @@ from lymphoscope.learn.foreign.eight_bits import quantized  # noqa: E402
 from lymphoscope.learn.foreign.predictor import predict  # noqa: E402
 from lymphoscope.learn.foreign.preparing import prepared  # noqa: E402
 from lymphoscope.learn.foreign.stored import BUDGETS, Arithmetic, Budget, open_stored  # noqa: E402
+from lymphoscope.learn.infer import Predict  # noqa: E402
 from lymphoscope.learn.openvino_engine import by_openvino  # noqa: E402
 from lymphoscope.learn.streaming import slabs  # noqa: E402
 
@@ -48,6 +52,8 @@ SHORT = (160, 160, 160)
 """Voxels of a piece of a body in which eight windows lie, which nnU-Net can be given to the end."""
 SHARES = (0.33, 0.67, 1.0)
 """Lengths of a body that is cut."""
+ANATOMIES = tuple(range(65, 90))
+EFFORTS = {name: BUDGETS[name].effort for name in ("full", "standard", "glance")}
 
 
 def big(size: str) -> dict[str, Any]:
@@ -183,7 +189,7 @@ def body(shape: tuple[int, int, int]) -> dict[str, Volume]:
 
 
 def windows(out: Path) -> list[tuple[str, ...]]:
-    """Windows of each budget on whole bodies, counted without computing any."""
+    """Windows on whole bodies, counted without computing any."""
     rows = []
     for name, shape in WHOLE.items():
         counts, seconds = _counted(out, body(shape))
@@ -192,14 +198,14 @@ def windows(out: Path) -> list[tuple[str, ...]]:
 
 
 def _counted(out: Path, case: dict[str, Volume]) -> tuple[list[str], float]:
-    """Windows of each budget, and the seconds that preparing took."""
-    loaded = open_stored(out / "store" / "large", BUDGETS["fast"])
+    """Windows of `EFFORTS`, and the seconds that preparing took."""
+    loaded = open_stored(out / "store" / "large", BUDGETS["standard"])
     begun = time.process_time()
     made = prepared(loaded.plan, [case[role].array for role in loaded.roles], case["pet:suv"].geometry)
     seconds = time.process_time() - begun
     counts = []
-    for budget in BUDGETS.values():
-        where = layout(loaded.plan, made, case["pet:suv"], budget.effort)
+    for effort in EFFORTS.values():
+        where = layout(loaded.plan, made, case["pet:suv"], effort)
         calls: list[int] = []
         for _ in slabs(lambda p, c=calls: (c.append(1), p[:, :1])[1], made.images[(slice(None), *where.box)],
                        where.windows, (0.0,)):  # fmt: skip
@@ -209,7 +215,7 @@ def _counted(out: Path, case: dict[str, Volume]) -> tuple[list[str], float]:
 
 
 def lengths(out: Path) -> list[tuple[str, ...]]:
-    """Windows of each budget on a body that is cut, from the head down."""
+    """Windows on a body that is cut, from the head down."""
     shape = next(iter(WHOLE.values()))
     case = body(shape)
     rows = []
@@ -219,6 +225,34 @@ def lengths(out: Path) -> list[tuple[str, ...]]:
         cut = {role: Volume(image.array[-kept:], grid, image.unit) for role, image in case.items()}
         counts = _counted(out, cut)[0]
         rows.append((f"{kept * FIELD_MM[0] / shape[0]:.0f} mm", *counts))
+    return rows
+
+
+def by_disease(out: Path, keep: Path | None) -> list[tuple[str, ...]]:
+    """Windows of one network that draws exactly the lesions of a phantom: it is handed them in place of the CT."""
+    loaded = open_stored(out / "store" / "large", BUDGETS["standard"])
+    calls: Counter[str] = Counter()
+
+    def network(name: str) -> Predict:
+        def said(patch: np.ndarray) -> np.ndarray:
+            calls[name] += 1
+            return np.asarray(20 * (patch[:, :1] - 1))
+
+        return said
+
+    rows = []
+    for order, anatomy in enumerate(ANATOMIES):
+        case = phantom_case(anatomy, order, 1, keep)
+        lesions = Volume((1000 * (case.lesions > 0)).astype(np.float32), case.pet.geometry, Unit.HU)
+        made = replace(loaded, members=[network("earnest")], scout=network("look"))
+        calls.clear()
+        predict(
+            replace(made, members=[network("standard")]), {"pet:suv": case.pet, "ct:hu": lesions}, EFFORTS["standard"]
+        )
+        predict(made, {"pet:suv": case.pet, "ct:hu": lesions}, BUDGETS["fast"].effort)
+        volume = np.count_nonzero(case.lesions) * case.pet.geometry.voxel_ml
+        counts = (calls["standard"], calls["look"], calls["earnest"])
+        rows.append((str(anatomy), str(len(np.unique(case.lesions)) - 1), f"{volume:.0f}", *map(str, counts)))
     return rows
 
 
@@ -233,7 +267,8 @@ def main() -> None:
     parser.add_argument("python", help="an interpreter with nnunetv2")
     parser.add_argument("--out", type=Path, default=Path("engine"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", default="window,short,int8,windows")
+    parser.add_argument("--only", default="window,short,int8,windows,disease")
+    parser.add_argument("--keep", type=Path, help="where phantoms are kept")
     wish = parser.parse_args()
     wish.out.mkdir(parents=True, exist_ok=True)
     parts = wish.only.split(",")
@@ -249,8 +284,11 @@ def main() -> None:
         head = ("a window", "processor s, 32 bits", "8 bits", "Dice of one with the other")
         table("8-bit integers", head, eight_bits(wish.out))
     if "windows" in parts:
-        table("Windows of one network", ("voxels", *BUDGETS, "processor s to prepare"), windows(wish.out))
-        table("Windows by length", ("length", *BUDGETS), lengths(wish.out))
+        table("Windows of one network", ("voxels", *EFFORTS, "processor s to prepare"), windows(wish.out))
+        table("Windows by length", ("length", *EFFORTS), lengths(wish.out))
+    if "disease" in parts:
+        head = ("anatomy", "lesions", "mL", "standard", "glance", "fast, besides")
+        table("Windows by disease", head, by_disease(wish.out, wish.keep))
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ def models_calibrate(
     quiet: o.Quiet = False,
     as_json: o.Json = False,
 ) -> None:
-    """Give a model networks in 8-bit integers, with which `--budget fast` looks first: about three times as fast.
+    """Give a model networks in 8-bit integers, for the budgets `glance` and `fast`, which glances first.
 
     Ranges of numbers are measured on cases of a data set, without their masks. What draws something else on other cases
     is not kept. Needs the extra `int8`; predicting does not.

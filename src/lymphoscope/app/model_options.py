@@ -75,7 +75,7 @@ BudgetName = Annotated[
     str | None,
     typer.Option(
         "--budget",
-        metavar="fast|standard|full",
+        metavar="glance|fast|standard|full",
         show_default=False,
         help="How much of a stored model is computed; full is what nnU-Net does, standard when left out.",
     ),

@@ -62,7 +62,7 @@ class NetworkChoice:
 
     Attributes:
         name: Its name in the store; of several, separated by commas, the union is taken.
-        budget: How much of it is computed: ``fast``, ``standard`` or ``full``.
+        budget: How much of it is computed: ``glance``, ``fast``, ``standard`` or ``full``.
         store: Where models are kept.
     """
 

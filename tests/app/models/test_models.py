@@ -231,7 +231,7 @@ def test_a_model_without_nncf_stays_as_it_was(
 def test_networks_in_8_bits_are_kept_when_they_draw_the_same(
     broken: bool, stored: Path, two_cases: Path, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a stand-in for nncf: the network itself, or one that draws nothing; `fast` looks first with what was kept."""
+    """By a stand-in for nncf: the network itself, or one that draws nothing; `fast` glances with what was kept."""
     shutil.copytree(stored, tmp_path / "models")
     seen: list[int] = []
 
@@ -262,6 +262,7 @@ def test_networks_in_8_bits_are_kept_when_they_draw_the_same(
         assert network_file(fold, "0", True).name == "int8.xml"
         assert network_file(fold, "0", False).name == "model.xml"
         assert loaded(fold, "fast", monkeypatch) == ["fold_0/model.xml", "fold_0/int8.xml"], "drawn in 32 bits"
+        assert loaded(fold, "glance", monkeypatch) == ["fold_0/int8.xml"]
         assert "fold_0/int8.xml" not in loaded(fold, "standard", monkeypatch)
     assert loaded(stored / "blobs", "fast", monkeypatch) == ["fold_0/model.xml"], "not twice the same"
 

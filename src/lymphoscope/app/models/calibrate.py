@@ -19,7 +19,7 @@ _WINDOWS = 4
 
 
 def calibrate(name: str, store: Store, data: Path, cases: int, progress: Progress = silent) -> dict[str, Any]:
-    """Give a stored model networks in 8-bit integers, with which the budget ``fast`` looks first.
+    """Give a stored model networks in 8-bit integers, for the budgets ``glance`` and ``fast``.
 
     Args:
         name: Of the model.

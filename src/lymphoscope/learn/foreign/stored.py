@@ -50,10 +50,11 @@ class Budget:
     effort: Effort
     gives_up: str
     arithmetic: Arithmetic = Arithmetic()
-    looking: Arithmetic = Arithmetic("bf16", eight_bits=True)
+    looking: Arithmetic = Arithmetic()
 
 
-_LOOK = Effort(overlap=0.25, mirror=False, folds=1, body_only=True, relaid=True, least=HARDLY)
+_GLANCE = Effort(overlap=0.25, mirror=False, folds=1, body_only=True, relaid=True, least=HARDLY)
+_COARSE = Arithmetic("bf16", eight_bits=True)
 BUDGETS: Mapping[str, Budget] = MappingProxyType({
     "full": Budget(Effort(), "nothing"),
     "standard": Budget(
@@ -61,9 +62,14 @@ BUDGETS: Mapping[str, Budget] = MappingProxyType({
         "mirroring; windows over air, and those that have no more than 1 % of the blend anywhere in the body",
     ),
     "fast": Budget(
-        Effort(mirror=False, folds=1, least=HARDLY, look=_LOOK),
-        "what standard gives up; all networks but the first; places that a first look – with fewer windows, in coarse "
-        "numbers where the model was calibrated or the processor has AMX – gives less than 1 %",
+        Effort(mirror=False, folds=1, least=HARDLY, look=_GLANCE),
+        "what standard gives up; all networks but the first; places to which glance gives less than 1 %",
+        looking=_COARSE,
+    ),
+    "glance": Budget(
+        _GLANCE,
+        "what standard gives up; all networks but the first; nnU-Net's places of windows; half of their overlap; "
+        "32-bit arithmetic, where the model was calibrated or the processor has AMX", _COARSE,
     ),
 })  # fmt: skip
 """Budgets of time by name."""
