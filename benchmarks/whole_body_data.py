@@ -2,8 +2,8 @@
 
     python benchmarks/whole_body_data.py DATASET_FOLDER --phantoms FOLDER [--anatomies 1 2 …] [--force]
 
-Each anatomy is drawn twice, but for 90–99: other build, other uptake, other lesions. 65–89 are left for the evaluation
-and 90–99 for choosing thresholds; nothing is learnt from either. Real
+Anatomies 1–32 are drawn twice: other build, other uptake, other lesions. 65–89 are left for the evaluation and 90–99
+for choosing thresholds; nothing is learnt from either. Real
 tumours are those of the soft-tissue sarcoma cohort but STS_001, whose whole-body scan is evaluated on. Phantoms are
 kept in their folder, so that a run that was stopped goes on. Everything is brought to voxels of 8 mm, air is cut
 away, and classes are marked where SUV ≥ 4 only: the network is asked about hot uptake and nothing else.
@@ -49,6 +49,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = {
 }
 """Class → organs of the phantoms; uptake of any other kind is background."""
 
+TWICE = range(1, 33)
 CHOOSING = range(90, 100)
 HELD_OUT = range(65, 90)
 SEEN_AGAIN = "STS_001"
@@ -184,7 +185,7 @@ def case(name: str, patient: str, made: Made) -> NewCase:
 def cases(anatomies: list[int], folder: Path) -> Iterator[NewCase]:
     """Every phantom as it is, and twice more with one to three real tumours: whole, and in a field that ends early."""
     real = tumours(SHARED / "sts_fdg_petct")
-    for anatomy, turn in [(a, turn) for a in anatomies for turn in range(1 + (a not in CHOOSING))]:
+    for anatomy, turn in [(a, turn) for a in anatomies for turn in range(1 + (a in TWICE))]:
         made = phantom_kept(anatomy, turn, folder)
         if made is None:
             continue
