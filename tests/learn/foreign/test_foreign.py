@@ -214,6 +214,21 @@ def test_what_a_first_look_does_not_see_is_background() -> None:
     assert not predict(blind, images, LOOK).labels.array.any()
 
 
+def test_a_first_look_that_is_unsure_of_air_does_not_lead_there() -> None:
+    plan, images = small_body()
+    calls: list[int] = []
+
+    def network(patch: np.ndarray) -> np.ndarray:
+        calls.append(1)
+        return patch[:, 1:] - 5.0
+
+    model = Foreign(plan, [network], ROLES, (1,), (), scout=lambda patch: np.full_like(patch[:, 1:], -4.0))
+    predict(model, images, Effort(mirror=False))
+    every = len(calls)
+    predict(model, images, LOOK)
+    assert 0 < len(calls) - every < every / 2
+
+
 def test_probability_of_nothing_is_what_all_classes_leave() -> None:
     two, three, regions = (plan_of(kind).labels for kind in ("plain", "residual", "regions"))
     assert background(two, np.array([[0.0, 2.0]])) == pytest.approx([0.5, 0.1192], abs=1e-4)

@@ -137,6 +137,8 @@ def _glimpsed(
     seen = np.zeros(where.space, bool)
     for first, outputs in where.surrounded(blended, empty):
         seen[first : first + outputs.shape[1]] = background(model.plan.labels, outputs) <= 1 - GLIMPSE
+    if where.windows.needed is not None:
+        seen[where.box] &= where.windows.needed
     sides = [2 * round(BESIDE_MM / side) + 1 for side in model.plan.spacing]
     return np.asarray(ndimage.maximum_filter(seen, sides))
 
