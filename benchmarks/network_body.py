@@ -38,7 +38,7 @@ from lymphoscope.learn.foreign.stored import BUDGETS, EIGHT_BITS, Arithmetic, op
 
 TRAINED_ON = tuple(range(1, 25))
 CALIBRATED_ON = (90, 92)
-PREDICTED = (68,)
+PREDICTED = (83, 68)
 FIELD_MM, SLICE_MM = 814.0, 3.0
 TRAIN_PATCH = 64
 SHOWN = 8
