@@ -3,8 +3,8 @@
     python benchmarks/network_body.py NNUNET_PYTHON [--model FOLDER] [--out FOLDER] [--steps 850] [--voxels 200]
 
 NNUNET_PYTHON is an interpreter with nnunetv2 2.5.2. The network (six stages, 32 to 320 features, windows of 128³) is
-trained shortly on whole-body phantoms, so that it is as sure of what it draws as a trained network is; it is good for
-nothing else. One that was trained in earnest can be given instead. Phantoms of other anatomies calibrate its 8-bit form
+trained shortly on whole-body phantoms and draws whatever is hot; it is good for nothing else. One that was trained in
+earnest can be given instead. Phantoms of other anatomies calibrate its 8-bit form
 and are predicted. Seconds are those of the clock: run it on a machine that does nothing else. What is there is not made
 again.
 """
@@ -145,8 +145,7 @@ def lesions_of(path: Path) -> Callable[..., np.ndarray]:
     def told(model: Foreign, case: Prepared, *words: Any) -> np.ndarray:
         glimpsed(model, case, *words)
         nearest = [np.arange(n) * old // n for n, old in zip(case.images.shape[1:], truth.shape, strict=True)]
-        sides = [2 * round(predictor.BESIDE_MM / side) + 1 for side in model.plan.spacing]
-        return np.asarray(ndimage.maximum_filter(truth[np.ix_(*nearest)], sides))
+        return predictor.beside(truth[np.ix_(*nearest)], model.plan.spacing)
 
     return told
 

@@ -32,7 +32,8 @@ class Effort:
         relaid: With `body_only`: windows are laid over the body's box instead of the field. They are far fewer, and lie
             elsewhere: a network that normalises within its window says something else.
         floor_suv: With `body_only`: a window without a voxel of this SUV holds nothing.
-        least: With `body_only`: nor does one whose share of the blend is no larger than this at any such voxel.
+        least: With `body_only` or `look`: nor does one whose share of the blend is no larger than this where an answer
+            is wanted.
         look: How a first look is done; only where it sees something is anything computed, and what it does not see
             is background. None for no such look.
     """

@@ -139,8 +139,12 @@ def _glimpsed(
         seen[first : first + outputs.shape[1]] = background(model.plan.labels, outputs) <= 1 - GLIMPSE
     if where.windows.needed is not None:
         seen[where.box] &= where.windows.needed
-    sides = [2 * round(BESIDE_MM / side) + 1 for side in model.plan.spacing]
-    return np.asarray(ndimage.maximum_filter(seen, sides))
+    return beside(seen, model.plan.spacing)
+
+
+def beside(seen: NDArray[np.bool_], spacing: Sequence[float]) -> NDArray[np.bool_]:
+    """What was seen and what lies within `BESIDE_MM` of it along each axis; spacing in mm."""
+    return np.asarray(ndimage.maximum_filter(seen, [2 * round(BESIDE_MM / side) + 1 for side in spacing]))
 
 
 class _Written:
