@@ -26,7 +26,7 @@ from lymphoscope.learn.foreign.plans import ForeignPlan, foreign_plan
 from lymphoscope.learn.foreign.predictor import Foreign, background, decided, predict
 from lymphoscope.learn.foreign.preparing import prepared, settled, turn_of
 from lymphoscope.learn.foreign.resize import Rule, coarse_axis, resized
-from lymphoscope.learn.foreign.stored import across
+from lymphoscope.learn.foreign.stored import across, gains_by
 
 GOLDEN = Path(__file__).parent / "golden"
 ROLES = ("ct:hu", "pet:suv")
@@ -282,3 +282,18 @@ def test_networks_that_do_not_fit_are_refused() -> None:
         with pytest.raises(LymphoscopeError) as refused:
             network_with(plan, broken)
         assert refused.value.code == "MODEL-E-NETWORK"
+
+
+@pytest.mark.parametrize(
+    ("processor", "gains"),
+    [
+        ("vendor_id : GenuineIntel\nflags : avx512f avx512_bf16", False),
+        ("vendor_id : GenuineIntel\nflags : avx512f avx512_bf16 amx_bf16 amx_tile", True),
+        ("vendor_id : AuthenticAMD\nflags : avx512f avx512_bf16", True),
+        ("vendor_id : AuthenticAMD\nflags : avx512f", False),
+        ("", False),
+    ],
+)
+def test_half_precision_is_for_processors_that_are_faster_in_it(processor: str, gains: bool) -> None:
+    assert gains_by("bf16", processor) is gains
+    assert gains_by("f32", processor)

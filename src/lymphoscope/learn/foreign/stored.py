@@ -28,7 +28,7 @@ class Arithmetic:
     """In what numbers a network computes.
 
     Attributes:
-        precision: ``f32``, or ``bf16`` where the processor multiplies matrices in it.
+        precision: ``f32``, or ``bf16`` where the processor is the faster in it.
         eight_bits: Integers of 8 bits instead, where the model was calibrated.
     """
 
@@ -69,7 +69,7 @@ BUDGETS: Mapping[str, Budget] = MappingProxyType({
     "glance": Budget(
         _GLANCE,
         "what standard gives up; all networks but the first; nnU-Net's places of windows; half of their overlap; "
-        "32-bit arithmetic, where the model was calibrated or the processor has AMX", _COARSE,
+        "32-bit arithmetic, where the model was calibrated or the processor is faster in bf16", _COARSE,
     ),
 })  # fmt: skip
 """Budgets of time by name."""
@@ -145,13 +145,18 @@ def across(network: Predict) -> Predict:
 
 
 def _has(precision: str) -> bool:
-    """Whether a precision is worth its loss here.
-
-    Many processors take bf16; without units for matrices of it (AMX) it was slower than 32 bits, and less exact.
-    """
-    if precision == "f32":
-        return True
+    """Whether this processor gains by a precision."""
     try:
-        return f"amx_{precision}" in Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+        return gains_by(precision, Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore"))
     except OSError:
-        return False
+        return precision == "f32"
+
+
+def gains_by(precision: str, processor: str) -> bool:
+    """Whether a precision is worth its loss on a processor, as Linux describes it.
+
+    Many take bf16. Units for matrices of it (AMX) are fast, and so are AMD's vectors; Intel's without AMX were slower
+    than in 32 bits.
+    """
+    vectors = "AuthenticAMD" in processor and f"avx512_{precision}" in processor
+    return precision == "f32" or vectors or f"amx_{precision}" in processor
