@@ -11,8 +11,8 @@ nnU-Net adds windows up in half precision, which moves probabilities by up to 0.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -23,6 +23,8 @@ import torch
 
 HOT = 3.0
 """Of a PET as nnU-Net scales it, in standard deviations: what is as hot as a lesion."""
+SPOTS = 20_000
+"""Voxels of a kind that are held of a case to lay patches round."""
 
 
 def main() -> None:
@@ -68,7 +70,7 @@ def make(spec: dict[str, Any], folder: Path) -> None:
             channels += len(manager.get_label_manager(spec["dataset"]).foreground_labels)
         network = network_of(configuration, channels, heads)
         if spec.get("cases"):
-            train_on_cases(network, _read_cases(spec, configuration, manager), spec["steps"], spec["train_patch"])
+            network = grown(spec, manager, heads)
         elif spec["steps"]:
             train(network, configuration.patch_size, heads, spec["steps"])
         network = network.half().float()  # so that the weights can be kept in half the space
@@ -137,37 +139,99 @@ def _read_cases(spec: dict[str, Any], configuration: Any, manager: Any) -> list[
     return made
 
 
-def train_on_cases(network: Any, cases: list[tuple[np.ndarray, np.ndarray]], steps: int, side: int) -> None:
-    """Patches of real shapes, round a lesion, round other uptake and in the body, by cross-entropy and Dice.
+def grown(spec: dict[str, Any], manager: Any, heads: int) -> Any:
+    """A network trained on cases in stages, first with a fraction of its features, then with all of them.
+
+    A stage is `narrower`, by what features are divided; `side` of its patches, voxels; `steps`; and the highest `rate`.
+    """
+    cases = _read_cases(spec, manager.get_configuration(spec["configuration"]), manager)
+    network = None
+    for stage in spec["stages"]:
+        wanted = _narrower(spec, stage["narrower"], heads)
+        network = wanted if network is None else widened(network, wanted)
+        train_on_cases(network, cases, stage["steps"], stage["side"], stage["rate"])
+    return network
+
+
+def _narrower(spec: dict[str, Any], by: int, heads: int) -> Any:
+    """The network of a plan with fewer features."""
+    from nnunetv2.utilities.plans_handling.plans_handler import PlansManager  # noqa: PLC0415
+
+    plans = copy.deepcopy(spec["plans"])
+    words = plans["configurations"]["3d_fullres"]["architecture"]["arch_kwargs"]
+    words["features_per_stage"] = [features // by for features in words["features_per_stage"]]
+    channels = len(spec["dataset"]["channel_names"])
+    return network_of(PlansManager(plans).get_configuration(spec["configuration"]), channels, heads)
+
+
+@torch.no_grad()
+def widened(narrow: Any, wide: Any) -> Any:
+    """`wide`, given weights by which it computes what `narrow` does (Net2Net, Chen 2016).
+
+    Every feature is there several times, and what reads it shares its weight out among them at random.
+    """
+    given = dict(narrow.named_parameters())
+    kinds = {f"{name}.weight": kind for name, kind in wide.named_modules() if hasattr(kind, "weight")}
+    for name, weight in wide.named_parameters():
+        old = given[name]
+        into = None if old.ndim == 1 else 0 if isinstance(kinds[name], torch.nn.ConvTranspose3d) else 1
+        for axis in range(old.ndim):
+            times = weight.shape[axis] // old.shape[axis]
+            old = old.repeat_interleave(times, axis)
+            if axis == into:
+                share = torch.rand(*old.shape[:2], *[1] * (old.ndim - 2)).unflatten(axis, (-1, times)) + 0.5
+                old = old * (share / share.sum(axis + 1, keepdim=True)).flatten(axis, axis + 1)
+        weight.copy_(old)
+    return wide
+
+
+def train_on_cases(
+    network: Any, cases: list[tuple[np.ndarray, np.ndarray]], steps: int, side: int, rate: float
+) -> None:
+    """Patches of real shapes, round a lesion, round other uptake, in the body and anywhere, by cross-entropy and Dice.
 
     The rate falls to nothing. Images are those of a CT and a PET.
     """
     rng = np.random.default_rng(0)
-    optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
-    spots = [
-        [np.argwhere(where).astype(np.int16) for where in (labels > 0, (pet > HOT) & (labels <= 0), ct > ct.min())]
-        for (ct, pet), labels in cases
-    ]
+    network.to(memory_format=torch.channels_last_3d)
+    optimizer = torch.optim.AdamW(network.parameters(), rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps)
+    spots = [_spots(ct, pet, labels, rng) for (ct, pet), labels in cases]
     for step in range(steps):
         number = int(rng.integers(len(cases)))
         images, labels = cases[number]
-        kinds = [kind for kind in spots[number] if len(kind)]
+        kinds = spots[number]
         centre = [int(v) for v in rng.choice(kinds[step % len(kinds)])]
         start = [min(max(c - side // 2, 0), n - side) for c, n in zip(centre, labels.shape, strict=True)]
         where = tuple(slice(a, a + side) for a in start)
         image = torch.from_numpy(images[(slice(None), *where)].astype(np.float32))[None]
         truth = torch.from_numpy(labels[where] > 0).long()[None]
-        found = network(image)
-        lesion = torch.softmax(found, dim=1)[:, 1]
+        with torch.autocast("cpu", torch.bfloat16):
+            found = network(image.to(memory_format=torch.channels_last_3d))
+        lesion = torch.softmax(found.float(), dim=1)[:, 1]
         overlap = (2 * (lesion * truth).sum() + 1) / (lesion.sum() + truth.sum() + 1)
-        loss = torch.nn.functional.cross_entropy(found, truth) + 1 - overlap
+        loss = torch.nn.functional.cross_entropy(found.float(), truth) + 1 - overlap
         optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        if torch.isfinite(torch.nn.utils.clip_grad_norm_(network.parameters(), 12)):  # seldom it is not, in bf16
+            optimizer.step()
         schedule.step()
         if step % 20 == 0:
-            sys.stderr.write(f"step {step} of {steps}, loss {float(loss):.3f}\n")
+            sys.stderr.write(f"step {step} of {steps}, loss {float(loss.detach()):.3f}\n")
+
+
+def _spots(ct: np.ndarray, pet: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Voxels (number, 3) of each kind that there is: of lesions, of other uptake, of the body, of anything."""
+    kinds = (labels > 0, (pet > HOT) & (labels <= 0), ct > ct.min(), np.ones_like(labels, bool))
+    places = [np.flatnonzero(where) for where in kinds if where.any()]
+    drawn = (found[rng.integers(len(found), size=SPOTS)] for found in places)
+    return [np.stack(np.unravel_index(found, labels.shape), axis=1) for found in drawn]
+
+
+def peak_gib() -> float:
+    """Most memory of this process; what `getrusage` says counts the process that started it as well."""
+    said = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(said.partition("VmHWM:")[2].split()[0]) / 2**20
 
 
 def predict(words: argparse.Namespace) -> None:
@@ -188,7 +252,7 @@ def predict(words: argparse.Namespace) -> None:
     if words.quick:
         begun = time.perf_counter()
         labels = predictor.predict_single_npy_array(images, {"spacing": spacing}, before)
-        seconds, peak = time.perf_counter() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        seconds, peak = time.perf_counter() - begun, peak_gib()
         np.savez_compressed(words.out, labels=labels, seconds=seconds, peak_gib=peak)
         return
     data, masks = DefaultPreprocessor(verbose=False).run_case_npy(
@@ -204,7 +268,7 @@ def predict(words: argparse.Namespace) -> None:
             images, {"spacing": spacing}, before, save_or_return_probabilities=True
         )
         seconds = min(seconds, time.process_time() - begun)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_gib()
     np.savez_compressed(
         words.out, data=data, labels=labels, probabilities=probabilities, seconds=seconds, peak_gib=peak
     )
