@@ -264,19 +264,21 @@ def test_networks_in_8_bits_are_kept_when_they_draw_the_same(
         assert loaded(fold, "fast", monkeypatch) == ["fold_0/model.xml", "fold_0/int8.xml"], "drawn in 32 bits"
         assert loaded(fold, "glance", monkeypatch) == ["fold_0/int8.xml"]
         assert "fold_0/int8.xml" not in loaded(fold, "standard", monkeypatch)
+        assert loaded(fold, "fast", monkeypatch, gains=True) == ["fold_0/model.xml in bf16", "fold_0/int8.xml in bf16"]
+        assert loaded(stored / "blobs", "fast", monkeypatch, gains=True) == ["fold_0/model.xml in bf16"]
+        assert loaded(fold, "standard", monkeypatch, gains=True) == loaded(fold, "standard", monkeypatch)
     assert loaded(stored / "blobs", "fast", monkeypatch) == ["fold_0/model.xml"], "not twice the same"
 
 
-def loaded(model: Path, budget: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Files of networks that a budget loads, in its order."""
+def loaded(model: Path, budget: str, monkeypatch: pytest.MonkeyPatch, gains: bool = False) -> list[str]:
+    """Files of networks that a budget loads, in its order, on a processor that gains by less precision or does not."""
     found: list[str] = []
 
     def by_openvino(path: Path, precision: str) -> Any:
-        del precision
-        found.append(str(path.relative_to(model)))
+        found.append(str(path.relative_to(model)) + ("" if precision == "f32" else f" in {precision}"))
 
     monkeypatch.setattr(foreign_stored, "by_openvino", by_openvino)
-    monkeypatch.setattr(foreign_stored, "_has", lambda _: False)
+    monkeypatch.setattr(foreign_stored, "_has", lambda precision: gains or precision == "f32")
     open_stored(model, BUDGETS[budget])
     return found
 
