@@ -100,21 +100,6 @@ def test_a_window_heard_at_its_rim_only_is_left_out() -> None:
         assert len(calls) == expected
 
 
-def test_a_window_is_heard_in_space_and_not_axis_by_axis() -> None:
-    images = np.zeros((1, 48, 48, 48), np.float32)
-    needed = np.zeros(images.shape[1:], bool)
-    # of windows that begin at 0 and 16 the second has 0.12 of the blend along each axis here
-    needed[22, 22, 22] = True
-    counts = []
-    for least in (0.0, 0.01, 0.02, 0.2):
-        calls: list[int] = []
-        windows = Windows((32, 32, 32), 0.5, needed, least)
-        for _ in slabs(lambda p, c=calls: (c.append(1), p)[1], images, windows, (0.0,)):
-            pass
-        counts.append(len(calls))
-    assert counts == [8, 7, 4, 1], "none; off along three axes; along two; along one"
-
-
 def test_members_speak_one_after_the_other_over_all_mirrorings() -> None:
     image = np.random.default_rng(3).standard_normal((1, 1, 4, 4, 4)).astype(np.float32)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import combinations, product
 
 import numpy as np
@@ -62,14 +61,12 @@ def slabs(
     if needed is not None and any(gaps):
         needed = np.pad(needed, pads)
     starts = [steps(n, side, windows.overlap) for n, side in zip(padded.shape[1:], windows.side, strict=True)]
-    heard = [_heard(n, side, at) for n, side, at in zip(padded.shape[1:], windows.side, starts, strict=True)]
+    heard = [
+        _heard(n, side, at, windows.least) for n, side, at in zip(padded.shape[1:], windows.side, starts, strict=True)
+    ]
 
     def wanted(place: tuple[int, ...]) -> bool:
-        if needed is None:
-            return True
-        inside = needed[_window(place, windows.side)]
-        shares = [one[a] for one, a in zip(heard, place, strict=True)]
-        return bool(inside.any() and (reduce(np.multiply.outer, shares)[inside] > windows.least).any())
+        return needed is None or bool(needed[tuple(one[a] for one, a in zip(heard, place, strict=True))].any())
 
     places = [[(z, y, x) for y, x in product(*starts[1:]) if wanted((z, y, x))] for z in starts[0]]
     total, done = sum(map(len, places)), 0
@@ -79,7 +76,7 @@ def slabs(
     for number, row in enumerate(places):
         for z, y, x in row:
             progress("predicting", done, total)
-            where = _window((z, y, x), windows.side)
+            where = tuple(slice(a, a + n) for a, n in zip((z, y, x), windows.side, strict=True))
             blend.add(predict(np.ascontiguousarray(padded[(slice(None), *where)])[None])[0], where[1:])
             done += 1
         last = number == len(places) - 1
@@ -156,14 +153,14 @@ def gaussian(side: Sequence[int]) -> Floats:
     return np.asarray(halved, np.float32)
 
 
-def _window(place: Sequence[int], side: Sequence[int]) -> tuple[slice, ...]:
-    return tuple(slice(a, a + n) for a, n in zip(place, side, strict=True))
+def _heard(length: int, side: int, starts: Sequence[int], least: float) -> dict[int, slice]:
+    """Where along an axis each window's share of the blend is larger than that; windows by their start.
 
-
-def _heard(length: int, side: int, starts: Sequence[int]) -> dict[int, Floats]:
-    """Each window's share of the blend along its side on an axis, by its start; shares of the three axes multiply."""
+    Shares of the three axes multiply, so that outside of it the share in space is no larger either.
+    """
     weight = gaussian((side,))
-    total = np.zeros(length, np.float32)
+    total = np.zeros(length)
     for a in starts:
         total[a : a + side] += weight
-    return {a: weight / total[a : a + side] for a in starts}
+    inside = {a: a + np.flatnonzero(weight > least * total[a : a + side]) for a in starts}
+    return {a: slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(a, a) for a, where in inside.items()}
