@@ -17,6 +17,8 @@ from lymphoscope.core.progress import Progress, silent
 from lymphoscope.learn.infer import Predict, steps
 
 Floats = NDArray[np.float32]
+Place = tuple[int, ...]
+"""Where a window begins, voxels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,22 +63,18 @@ def slabs(
     if needed is not None and any(gaps):
         needed = np.pad(needed, pads)
     starts = [steps(n, side, windows.overlap) for n, side in zip(padded.shape[1:], windows.side, strict=True)]
-    heard = [
-        _heard(n, side, at, windows.least) for n, side, at in zip(padded.shape[1:], windows.side, starts, strict=True)
-    ]
-
-    def wanted(place: tuple[int, ...]) -> bool:
-        return needed is None or bool(needed[tuple(one[a] for one, a in zip(heard, place, strict=True))].any())
-
-    places = [[(z, y, x) for y, x in product(*starts[1:]) if wanted((z, y, x))] for z in starts[0]]
+    weight = gaussian(windows.side)
+    places = [list(product((z,), *starts[1:])) for z in starts[0]]
+    if needed is not None:
+        places = _heard(places, weight, needed, windows.least)
     total, done = sum(map(len, places)), 0
     nothing = np.asarray(empty, np.float32).reshape(-1, 1, 1, 1)
     inner = tuple(slice(low, low + n) for (low, _), n in zip(pads, space, strict=True))
-    blend = _Blend((len(nothing), windows.side[0], *padded.shape[2:]), gaussian(windows.side))
+    blend = _Blend((len(nothing), windows.side[0], *padded.shape[2:]), weight)
     for number, row in enumerate(places):
-        for z, y, x in row:
+        for place in row:
             progress("predicting", done, total)
-            where = tuple(slice(a, a + n) for a, n in zip((z, y, x), windows.side, strict=True))
+            where = _window(place, windows.side)
             blend.add(predict(np.ascontiguousarray(padded[(slice(None), *where)])[None])[0], where[1:])
             done += 1
         last = number == len(places) - 1
@@ -153,14 +151,31 @@ def gaussian(side: Sequence[int]) -> Floats:
     return np.asarray(halved, np.float32)
 
 
-def _heard(length: int, side: int, starts: Sequence[int], least: float) -> dict[int, slice]:
-    """Where along an axis each window's share of the blend is larger than that; windows by their start.
+def _window(place: Place, side: Sequence[int]) -> tuple[slice, ...]:
+    return tuple(slice(a, a + n) for a, n in zip(place, side, strict=True))
 
-    Shares of the three axes multiply, so that outside of it the share in space is no larger either.
+
+def _heard(
+    places: Sequence[Sequence[Place]], weight: Floats, needed: NDArray[np.bool_], least: float
+) -> list[list[Place]]:
+    """The windows of each row whose share of the blend is larger than that somewhere where an answer is needed.
+
+    Shares are those in space: weights are rounded up in a window's corners, and do not multiply there.
     """
-    weight = gaussian((side,))
-    total = np.zeros(length)
-    for a in starts:
-        total[a : a + side] += weight
-    inside = {a: a + np.flatnonzero(weight > least * total[a : a + side]) for a in starts}
-    return {a: slice(int(where[0]), int(where[-1]) + 1) if len(where) else slice(a, a) for a, where in inside.items()}
+    height, one_row = len(weight), np.zeros((len(weight), *needed.shape[1:]), np.float32)
+    for place in places[0]:
+        one_row[(slice(None), *_window(place, weight.shape)[1:])] += weight
+
+    def heard(row: Sequence[Place]) -> Iterator[Place]:
+        total = np.zeros_like(one_row)
+        for other in places:
+            up = other[0][0] - row[0][0]
+            if abs(up) < height:
+                total[max(up, 0) : height + min(up, 0)] += one_row[max(-up, 0) : height - max(up, 0)]
+        for place in row:
+            where = _window(place, weight.shape)
+            asked = needed[where]
+            if asked.any() and (asked & (weight > least * total[(slice(None), *where[1:])])).any():
+                yield place
+
+    return [list(heard(row)) for row in places]
