@@ -179,9 +179,12 @@ def test_a_run_measures_the_networks_mask(drawing: RunSettings, clinic: Callable
 
 
 def test_choices_that_cannot_be(clinic: Callable[..., Path], tmp_path: Path) -> None:
-    with pytest.raises(LymphoscopeError) as refused:
-        run_settings({"budget": "fast"})
-    assert refused.value.code == "USE-E-VALUE"
+    for word, value in (("budget", "fast"), ("device", "cuda")):
+        with pytest.raises(LymphoscopeError, match=f"a {word} is of a model") as refused:
+            run_settings({word: value})
+        assert refused.value.code == "USE-E-VALUE"
+    given = run_settings({"model": "x", "device": "cuda", "store": tmp_path})
+    assert given.network == NetworkChoice("x", "standard", tmp_path, "cuda") and given.as_record()["device"] == "cuda"
     with pytest.raises(LymphoscopeError) as refused:
         run(clinic(), tmp_path / "case", RunSettings(network=NetworkChoice("nobody", "fast", tmp_path / "models")))
     assert refused.value.code == "USE-E-NAME" and not (tmp_path / "case").exists()

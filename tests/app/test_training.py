@@ -24,7 +24,7 @@ from lymphoscope.core.units import Unit
 from lymphoscope.image.lesion_phantom import lesion_phantom
 from lymphoscope.io.dataset.writing import About, NewCase, write_nnunet
 from lymphoscope.io.nifti import read_nifti
-from lymphoscope.learn import abreast
+from lymphoscope.learn import abreast, device
 from lymphoscope.recipes.classical import METHODS
 from lymphoscope.recipes.spec import PET_CT, Learn, Recipe, Stage, use
 
@@ -171,6 +171,16 @@ def test_a_stage_that_reads_another_is_trained_on_maps_of_cases_that_were_not_se
     assert not (tmp_path / "run" / "fold_1" / "fine").exists()
     made = predict(tmp_path / "run", data, tmp_path / "masks", Wanted(folds=(0,), part="held-out"))
     assert made["networks"] == 2
+
+
+def test_a_graphics_card_that_is_not_there_is_not_replaced(
+    data: Path, trained: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "_has_card", lambda: False)
+    with pytest.raises(LymphoscopeError, match="no graphics card"):
+        train(TOY, data, tmp_path / "run", Training(device="cuda", steps=3), silent)
+    with pytest.raises(LymphoscopeError, match="no graphics card"):
+        predict(trained[0], data, tmp_path / "masks", Wanted(device="cuda"))
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ def predict(
     out: t.MasksOut,
     folds: t.Folds = None,
     engine: t.EngineName = "openvino",
+    device: t.PredictingDevice = "cpu",
     budget: m.BudgetName = None,
     store: m.StoreFolder = None,
     part: t.Part = "all",
@@ -94,6 +95,7 @@ def predict(
         wanted = prediction.Wanted(
             folds=numbers(folds),
             engine=engine,
+            device=device,
             part=part,
             probability=probability,
             entropy=entropy,

@@ -71,6 +71,15 @@ StoreFolder = Annotated[
         help="Where models are kept; LYMPHOSCOPE_MODELS, or the user's folder of data, when left out.",
     ),
 ]
+RunDevice = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda",
+        show_default=False,
+        help="Where the model computes; a graphics card (cuda) needs the extra train. cpu when left out.",
+    ),
+]
 BudgetName = Annotated[
     str | None,
     typer.Option(

@@ -145,7 +145,7 @@ def _ask(study: Study, choice: NetworkChoice, rules: Rules, progress: Progress) 
     volumes_ml: dict[str, float] = {}
     likeness: list[Likeness] = []
     for name, folder in [(name, Store(choice.store).folder(name)) for name in choice.names]:
-        model = open_stored(folder, budget)
+        model = open_stored(folder, budget, choice.device)
         found = predict(model, volumes, budget.effort, progress)
         drawn |= found.labels.array > 0
         np.maximum(probability, found.lesion.array, out=probability)

@@ -40,6 +40,7 @@ class Wanted:
     Attributes:
         folds: Folds that speak; None for all.
         engine: ``openvino`` or ``torch``.
+        device: ``cpu`` or ``cuda``, which computes by torch.
         part: ``training`` (imagesTr), ``held-out`` (imagesTs), or ``all``.
         probability: Write the probability of a lesion too.
         entropy: Write the entropy of the classes too, bits.
@@ -51,6 +52,7 @@ class Wanted:
 
     folds: tuple[int, ...] | None = None
     engine: str = "openvino"
+    device: str = "cpu"
     part: str = "all"
     probability: bool = False
     entropy: bool = False
@@ -58,6 +60,11 @@ class Wanted:
     force: bool = False
     budget: str | None = None
     store: Path = Path()
+
+    @property
+    def runs_on(self) -> str:
+        """By what networks compute, for the record."""
+        return self.engine if self.device == "cpu" else f"torch, {self.device}"
 
 
 @dataclass(frozen=True)
@@ -186,13 +193,13 @@ def by_model(name: str, wanted: Wanted) -> Drawer:
         raise LymphoscopeError("USE-E-VALUE", "a stored model tells probabilities and nothing further", "--further")
     word = wanted.budget or "standard"
     budget = budget_named(word)
-    model = open_stored(Store(wanted.store).folder(name), budget)
+    model = open_stored(Store(wanted.store).folder(name), budget, wanted.device)
 
     def draw(volumes: Mapping[str, Volume]) -> Drawn:
         found = predict_foreign(model, volumes, budget.effort)
         return Drawn(_maps(found, wanted))
 
-    about = {"model": name, "networks": len(model.members), "engine": "openvino", "budget": word}
+    about = {"model": name, "networks": len(model.members), "engine": wanted.runs_on, "budget": word}
     return Drawer(about, model.reads, draw)
 
 
@@ -202,7 +209,7 @@ def by_run(run: Run, wanted: Wanted) -> Drawer:
     Raises:
         LymphoscopeError: Those of `open_model`; ``USE-E-VALUE`` for further maps of networks that tell nothing further.
     """
-    model = open_model(run, wanted.folds, wanted.engine)
+    model = open_model(run, wanted.folds, wanted.engine, wanted.device)
     if wanted.further and not model.tells:
         what = f"networks of {model.plan.recipe.id} tell probabilities and nothing further"
         raise LymphoscopeError("USE-E-VALUE", what, "--further")
@@ -218,7 +225,7 @@ def by_run(run: Run, wanted: Wanted) -> Drawer:
         "recipe": model.plan.recipe.id,
         "plan": model.plan.digest,
         "networks": sum(len(members) for _, members in model.stages),
-        "engine": wanted.engine,
+        "engine": wanted.runs_on,
         **({"outcome": model.plan.endpoint.name} if model.plan.endpoint else {}),
     }
     return Drawer(about, model.reads, draw, draws, model.foretells)

@@ -64,11 +64,13 @@ class NetworkChoice:
         name: Its name in the store; of several, separated by commas, the union is taken.
         budget: How much of it is computed: ``glance``, ``fast``, ``standard`` or ``full``.
         store: Where models are kept.
+        device: ``cpu`` or ``cuda``.
     """
 
     name: str
     budget: str
     store: Path
+    device: str = "cpu"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -131,7 +133,12 @@ class RunSettings:
         """The settings that the numbers depend on, for the record; no path and nobody's name."""
         drawn = {} if self.drawn is None else {"method": "drawn", "lesion": self.drawn.lesion, "min_volume_ml": 0.0}
         if self.network is not None:
-            drawn |= {"method": "network", "model": self.network.name, "budget": self.network.budget}
+            drawn |= {
+                "method": "network",
+                "model": self.network.name,
+                "budget": self.network.budget,
+                "device": self.network.device,
+            }
         return {
             "method": self.method,
             "all_methods": self.all_methods,
@@ -292,11 +299,12 @@ def run_settings(words: Mapping[str, Any]) -> RunSettings:
 
 def _network_choice(words: Mapping[str, Any]) -> NetworkChoice | None:
     if words.get("model") is None:
-        if words.get("budget") is not None:
-            raise LymphoscopeError("USE-E-VALUE", "a budget is of a model", "--budget", "Add --model NAME.")
+        for word in ("budget", "device"):
+            if words.get(word) is not None:
+                raise LymphoscopeError("USE-E-VALUE", f"a {word} is of a model", f"--{word}", "Add --model NAME.")
         return None
     store = (words.get("store") or models_folder()).absolute()
-    return NetworkChoice(str(words["model"]), words.get("budget") or "standard", store)
+    return NetworkChoice(str(words["model"]), words.get("budget") or "standard", store, words.get("device") or "cpu")
 
 
 def _drawn_choice(words: Mapping[str, Any]) -> DrawnChoice | None:

@@ -20,6 +20,7 @@ from lymphoscope.evaluate.overlap import Confusion
 from lymphoscope.io.dataset.cases import DataSet
 from lymphoscope.io.dataset.opening import open_dataset
 from lymphoscope.io.nifti import read_nifti
+from lymphoscope.learn.device import DEVICES, require_device
 from lymphoscope.learn.foretelling import read_told
 from lymphoscope.learn.outcomes import counts
 from lymphoscope.learn.run import Run, write_json
@@ -27,7 +28,6 @@ from lymphoscope.recipes.endpoint import endpoint
 from lymphoscope.recipes.planning import Plan
 from lymphoscope.recipes.spec import Recipe
 
-DEVICES = ("cpu", "cuda")
 PRECISIONS = ("fp32", "bf16", "fp16")
 _ACCELERATE = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -107,12 +107,13 @@ def train(recipe: Recipe, data_path: Path, out: Path, wanted: Training, progress
 
     Raises:
         LymphoscopeError: ``USE-E-VALUE`` for a rule; ``USE-E-EXTRA`` without torch; ``RUN-E-OTHER`` when the folder
-            holds another run; and those of reading the data.
+            holds another run; those of `require_device` and of reading the data.
     """
     if not recipe.learnt:
         fix = f"lymphoscope predict {recipe.id} {data_path.name} -o MASKS"
         raise LymphoscopeError("USE-E-VALUE", f"nothing in {recipe.id} is trained: it can be used at once", fix=fix)
     _require_torch()
+    require_device(wanted.device)
     import torch  # noqa: PLC0415 - an extra, and slow to load
 
     from lymphoscope.learn import crossval  # noqa: PLC0415

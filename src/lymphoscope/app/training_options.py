@@ -97,6 +97,12 @@ Stratify = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option("--device", metavar="DEVICE", help="cpu or cuda.", rich_help_panel=_TRAINING)]
+PredictingDevice = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="DEVICE", help="cpu, or cuda, which computes by torch.", rich_help_panel=_PREDICTING
+    ),
+]
 Precision = Annotated[
     str, typer.Option("--precision", metavar="TYPE", help="fp32, bf16 or fp16.", rich_help_panel=_TRAINING)
 ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.progress import Progress, silent
 from lymphoscope.core.volume import Volume
+from lymphoscope.learn.device import require_device
 from lymphoscope.learn.predict import RISK, Member, Predicted, predict_all, refined
 from lymphoscope.learn.run import Run, exported
 from lymphoscope.recipes.planning import Plan
@@ -62,17 +64,18 @@ class Model:
         return refined(predict_all(self.stages, volumes, progress), self.plan.recipe.post, volumes)
 
 
-def open_model(run: Run, folds: Sequence[int] | None = None, engine: str = "openvino") -> Model:
+def open_model(run: Run, folds: Sequence[int] | None = None, engine: str = "openvino", device: str = "cpu") -> Model:
     """Load a run for prediction. OpenVINO needs no torch.
 
     Args:
         run: The run folder.
         folds: Which folds speak; None for all that are trained.
         engine: One of `ENGINES`.
+        device: One of `DEVICES`; on a graphics card networks compute by torch.
 
     Raises:
         LymphoscopeError: ``RUN-E-FOLDER`` for no run folder or one without a trained fold, ``USE-E-VALUE`` for a fold
-            that is not trained or an unknown engine, ``RUN-E-WEIGHTS`` for damaged weights.
+            that is not trained or an unknown engine, ``RUN-E-WEIGHTS`` for damaged weights; those of `require_device`.
     """
     if engine not in ENGINES:
         raise LymphoscopeError("USE-E-VALUE", f"an engine is one of {', '.join(ENGINES)}", "--engine")
@@ -83,7 +86,8 @@ def open_model(run: Run, folds: Sequence[int] | None = None, engine: str = "open
     missing = sorted(set(wanted) - set(there))
     if missing:
         raise LymphoscopeError("USE-E-VALUE", f"fold {missing[0]} of this run is not trained", "--folds")
-    load = _by_openvino if engine == "openvino" else _by_torch
+    on_card = require_device(device) == "cuda"
+    load = _by_openvino if engine == "openvino" and not on_card else partial(_by_torch, device=device)
     members = {stage.id: [load(plan, run, stage, fold) for fold in wanted] for stage in plan.recipe.learnt}
     return Model(plan, [(stage, members.get(stage.id, [])) for stage in plan.recipe.stages])
 
@@ -99,9 +103,9 @@ def _by_openvino(plan: Plan, run: Run, stage: Stage, fold: int) -> Member:
         raise LymphoscopeError("RUN-E-WEIGHTS", "the exported network cannot be read", where=folder.name) from None
 
 
-def _by_torch(plan: Plan, run: Run, stage: Stage, fold: int) -> Member:
+def _by_torch(plan: Plan, run: Run, stage: Stage, fold: int, device: str) -> Member:
     from lymphoscope.learn.fold import trained  # noqa: PLC0415 - needs torch
     from lymphoscope.learn.torch_engine import by_torch  # noqa: PLC0415
 
     net = trained(plan, run, stage, fold)
-    return Member(by_torch(net), net.backbone.context, net.tells)
+    return Member(by_torch(net, device), net.backbone.context, net.tells)

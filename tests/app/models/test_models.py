@@ -28,6 +28,7 @@ from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
 from lymphoscope.io.dataset.writing import About, NewCase, write_nnunet
 from lymphoscope.io.nifti import read_nifti
+from lymphoscope.learn import device, graph_engine
 from lymphoscope.learn.foreign import stored as foreign_stored
 from lymphoscope.learn.foreign.convert import foreign_name
 from lymphoscope.learn.foreign.effort import Effort
@@ -35,6 +36,7 @@ from lymphoscope.learn.foreign.plans import foreign_plan
 from lymphoscope.learn.foreign.predictor import predict
 from lymphoscope.learn.foreign.preparing import prepared
 from lymphoscope.learn.foreign.stored import BUDGETS, Budget, network_file, open_stored
+from lymphoscope.learn.graph_engine import by_graph
 from lymphoscope.nets.heads import segment
 from lymphoscope.nets.network import Network
 from lymphoscope.nets.unet import unet
@@ -114,7 +116,9 @@ def test_a_model_says_where_it_comes_from(stored: Path, say: Say) -> None:
     assert public["licence"].startswith("CC BY-SA 4.0") and public["url"].startswith("https://")
 
 
-def test_the_stored_model_draws_nnunets_mask(stored: Path, say: Say, tmp_path: Path) -> None:
+def test_the_stored_model_draws_nnunets_mask(
+    stored: Path, say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     held = golden()
     grid = Geometry.axial(held["ct"].shape, tuple(held["spacing"].tolist()))
     images = {
@@ -140,6 +144,14 @@ def test_the_stored_model_draws_nnunets_mask(stored: Path, say: Say, tmp_path: P
     assert record["networks"] == 1 and record["budget"] == "fast"
     fast = read_nifti(tmp_path / "fast" / "one.nii.gz", Unit.LABEL).array > 0
     assert 2 * np.count_nonzero(fast & drawn) / (np.count_nonzero(fast) + np.count_nonzero(drawn)) > 0.7
+    monkeypatch.setattr(device, "_has_card", lambda: False)
+    status, record, _ = say(*words, tmp_path / "card", "--device", "cuda", store=stored)
+    assert status == 2 and "no graphics card" in record["messages"][0]["text"]
+    monkeypatch.setattr(device, "_has_card", lambda: True)
+    monkeypatch.setattr(graph_engine, "by_graph", lambda path, _, precision: by_graph(path, "cpu", precision))
+    status, record, _ = say(*words, tmp_path / "card", "--device", "cuda", "--budget", "full", store=stored)
+    assert status == 0 and record["engine"] == "torch, cuda"
+    assert (read_nifti(tmp_path / "card" / "one.nii.gz", Unit.LABEL).array > 0).tolist() == drawn.tolist()
     assert say(*words, tmp_path / "x", "--budget", "slow", store=stored)[0] == 2
     assert say(*words, tmp_path / "x", "--folds", "0", store=stored)[0] == 2
     assert (

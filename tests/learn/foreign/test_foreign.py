@@ -20,13 +20,15 @@ from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.geometry import Geometry
 from lymphoscope.core.units import Unit
 from lymphoscope.core.volume import Volume
-from lymphoscope.learn.foreign.convert import Evidence, is_difference, network_with
+from lymphoscope.learn.foreign.convert import Evidence, export, is_difference, network_with
 from lymphoscope.learn.foreign.effort import Effort
 from lymphoscope.learn.foreign.plans import ForeignPlan, foreign_plan
 from lymphoscope.learn.foreign.predictor import Foreign, background, decided, predict
 from lymphoscope.learn.foreign.preparing import prepared, settled, turn_of
 from lymphoscope.learn.foreign.resize import Rule, coarse_axis, resized
 from lymphoscope.learn.foreign.stored import across, gains_by
+from lymphoscope.learn.graph_engine import by_graph
+from lymphoscope.learn.openvino_engine import by_openvino
 
 GOLDEN = Path(__file__).parent / "golden"
 ROLES = ("ct:hu", "pet:suv")
@@ -95,6 +97,23 @@ def test_masks_and_probabilities_are_those_of_nnunet(kind: str) -> None:
     if kind == "plain":  # the other one has random weights and draws specks, which change with the grid
         assert found.volumes_ml[0] == pytest.approx(drawn, rel=0.25)
         assert found.unmirrored_ml == predict(model, images, Effort(mirror=False)).volumes_ml[0] != found.volumes_ml[0]
+
+
+@pytest.mark.parametrize("kind", ["plain", "residual", "planes"])
+def test_a_network_says_the_same_by_torch(kind: str, tmp_path: Path) -> None:
+    plan, held, _ = golden(kind)
+    weights = {name[7:]: torch.from_numpy(value) for name, value in held.items() if name.startswith("weight:")}
+    export(plan, network_with(plan, weights), tmp_path / "model.xml")
+    shape = (2, plan.inputs, *plan.patch[-plan.dimensions :])
+    images = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+    wanted = by_openvino(tmp_path / "model.xml")(images)
+    network = by_graph(tmp_path / "model.xml", "cpu")
+    found = network(images)
+    assert (network(images) == found).all(), "also the second time"
+    assert found.shape == wanted.shape and found.dtype == np.float32
+    assert np.abs(found - wanted).max() < 1e-5 * np.abs(wanted).max()
+    rough = by_graph(tmp_path / "model.xml", "cpu", "bf16")(images)
+    assert 0 < np.abs(rough - wanted).max() < 0.1 * np.abs(wanted).max()
 
 
 @pytest.mark.parametrize("order", [1, 3])

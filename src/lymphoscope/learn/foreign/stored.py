@@ -11,6 +11,7 @@ from typing import Any
 
 from lymphoscope.core.errors import LymphoscopeError
 from lymphoscope.core.registry import unknown_name
+from lymphoscope.learn.device import require_device
 from lymphoscope.learn.foreign.effort import Effort
 from lymphoscope.learn.foreign.plans import PREVIOUS, ForeignPlan, foreign_plan, read_json
 from lymphoscope.learn.foreign.predictor import Foreign
@@ -28,8 +29,8 @@ class Arithmetic:
     """In what numbers a network computes.
 
     Attributes:
-        precision: ``f32``, or ``bf16`` where the processor is the faster in it.
-        eight_bits: Integers of 8 bits instead, where the model was calibrated.
+        precision: ``f32``, or ``bf16`` on a graphics card and where the processor is the faster in it.
+        eight_bits: Integers of 8 bits instead, on a processor and where the model was calibrated.
     """
 
     precision: str = "f32"
@@ -86,17 +87,20 @@ def budget_named(name: str) -> Budget:
     return BUDGETS[name]
 
 
-def open_stored(folder: Path, budget: Budget) -> Foreign:
+def open_stored(folder: Path, budget: Budget, device: str = "cpu") -> Foreign:
     """Load a model from its folder in the store.
 
     Args:
         folder: With model.json, plans.json, dataset.json and fold_*.
         budget: How many networks are loaded, and in what numbers they compute.
+        device: One of `DEVICES`; a graphics card has no 8-bit form.
 
     Raises:
-        LymphoscopeError: ``MODEL-E-STORED`` when a file is missing or damaged, ``MODEL-E-PLANS``.
+        LymphoscopeError: ``MODEL-E-STORED`` when a file is missing or damaged, ``MODEL-E-PLANS``; those of
+            `require_device`.
     """
     broken = LymphoscopeError("MODEL-E-STORED", "a network or the card cannot be read", where=folder.name)
+    require_device(device)
     try:
         card: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         configuration, roles, names = str(card["configuration"]), tuple(card["roles"]), tuple(card["lesion"])
@@ -106,8 +110,8 @@ def open_stored(folder: Path, budget: Budget) -> Foreign:
     plan = foreign_plan(read_json(folder / "plans.json"), read_json(folder / "dataset.json"), configuration)
     spoken = folds[: budget.effort.folds]
     try:
-        forms = [_form(folder, fold, budget.arithmetic) for fold in spoken]
-        members, first = [_loaded(plan, *form) for form in forms], _form(folder, spoken[0], budget.looking)
+        forms = [_form(folder, fold, budget.arithmetic, device) for fold in spoken]
+        members, first = [_loaded(plan, *form) for form in forms], _form(folder, spoken[0], budget.looking, device)
         scout = None if budget.effort.look is None or first == forms[0] else _loaded(plan, *first)
         if plan.dimensions == 2:
             mirror = tuple(axis + 1 for axis in mirror)
@@ -116,21 +120,28 @@ def open_stored(folder: Path, budget: Budget) -> Foreign:
         raise broken from None
     if not members or len(roles) != len(plan.channels):
         raise broken
-    previous = open_stored(folder / PREVIOUS, budget) if plan.previous else None
+    previous = open_stored(folder / PREVIOUS, budget, device) if plan.previous else None
     if previous is not None and previous.plan.labels != plan.labels:
         raise broken
     return Foreign(plan, members, roles, lesions, mirror, previous, scout)
 
 
-def _form(folder: Path, fold: str, arithmetic: Arithmetic) -> tuple[Path, str]:
-    """The file of a network of a model and the precision it computes in here."""
-    precision = arithmetic.precision if _has(arithmetic.precision) else "f32"
-    return network_file(folder, fold, arithmetic.eight_bits), precision
+def _form(folder: Path, fold: str, arithmetic: Arithmetic, device: str) -> tuple[Path, str, str]:
+    """The file of a network of a model, the precision it computes in here, and on what."""
+    on_card = device != "cpu"
+    precision = arithmetic.precision if on_card or _has(arithmetic.precision) else "f32"
+    return network_file(folder, fold, arithmetic.eight_bits and not on_card), precision, device
 
 
-def _loaded(plan: ForeignPlan, path: Path, precision: str) -> Predict:
-    network = by_openvino(path, precision)
+def _loaded(plan: ForeignPlan, path: Path, precision: str, device: str) -> Predict:
+    network = by_openvino(path, precision) if device == "cpu" else _on_card(path, precision, device)
     return across(network) if plan.dimensions == 2 else network
+
+
+def _on_card(path: Path, precision: str, device: str) -> Predict:
+    from lymphoscope.learn.graph_engine import by_graph  # noqa: PLC0415 - needs torch
+
+    return by_graph(path, device, precision)
 
 
 def network_file(folder: Path, fold: str, eight_bits: bool) -> Path:
