@@ -40,7 +40,6 @@ class Wanted:
     Attributes:
         folds: Folds that speak; None for all.
         engine: ``openvino`` or ``torch``.
-        device: ``cpu`` or ``cuda``, which computes by torch.
         part: ``training`` (imagesTr), ``held-out`` (imagesTs), or ``all``.
         probability: Write the probability of a lesion too.
         entropy: Write the entropy of the classes too, bits.
@@ -48,11 +47,11 @@ class Wanted:
         force: Make again what is there.
         budget: How much of a stored model is computed; ``standard`` when None.
         store: Where models are kept.
+        device: ``cpu`` or ``cuda``, which computes by torch.
     """
 
     folds: tuple[int, ...] | None = None
     engine: str = "openvino"
-    device: str = "cpu"
     part: str = "all"
     probability: bool = False
     entropy: bool = False
@@ -60,6 +59,7 @@ class Wanted:
     force: bool = False
     budget: str | None = None
     store: Path = Path()
+    device: str = "cpu"
 
     @property
     def runs_on(self) -> str:
