@@ -50,9 +50,10 @@ SHOWN = 8
 BODY_HU = -500.0
 """Only there are masks compared: in the air such a network draws nonsense, for which nothing here looks."""
 STANDARD, FAST, GLANCE = BUDGETS["standard"], BUDGETS["fast"], BUDGETS["glance"]
-PEER = "nnunetv2"
+PEER, DEFAULT = "nnunetv2", "nnunetv2, mirroring"
 BF16, COARSE = Arithmetic("bf16"), GLANCE.arithmetic
 WAYS = {
+    "full": BUDGETS["full"],
     "standard": STANDARD,
     "standard, bf16": replace(STANDARD, arithmetic=BF16),
     "standard, 8 bits": replace(STANDARD, arithmetic=COARSE),
@@ -87,6 +88,19 @@ def phantom(folder: Path, anatomy: int, voxels: int) -> Path:
     return path
 
 
+def piece(case: Path, side: int) -> Path:
+    """A cube about the middle of a phantom's lesions: small enough for nnU-Net's mirroring."""
+    path = case.with_name(f"{case.stem}-{side}.npz")
+    if not path.exists():
+        with np.load(case) as held:
+            images, labels, spacing = held["images"], held["labels"], held["spacing"]
+        places = np.median(np.nonzero(labels), axis=1).astype(int)
+        starts = [int(np.clip(at - side // 2, 0, n - side)) for at, n in zip(places, labels.shape, strict=True)]
+        box = tuple(slice(start, start + side) for start in starts)
+        np.savez(path, images=images[(slice(None), *box)], labels=labels[box], spacing=spacing)
+    return path
+
+
 def middle(grid: Geometry) -> np.ndarray:
     """The middle of a grid, LPS mm."""
     return np.asarray(grid.to_lps((np.array(grid.shape) - 1) / 2))
@@ -106,7 +120,7 @@ def trained(given: argparse.Namespace) -> Path:
     if not model.exists():
         folder.mkdir(parents=True, exist_ok=True)
         cases = [str(phantom(given.out / "phantoms", n, 200).resolve()) for n in TRAINED_ON]
-        spec = big("large") | {"cases": cases, "stages": STAGES}
+        spec = big("large") | {"cases": cases, "stages": STAGES, "mirror": [0, 1, 2]}
         (folder / "spec.json").write_text(json.dumps(spec))
         peer(given.python, "make", folder / "spec.json", model, "--threads", given.threads)
     if not (store / "trained").exists():
@@ -149,8 +163,9 @@ def run_all(given: argparse.Namespace, case: Path) -> None:
         out = kept(given, way, case)
         if out.exists():
             continue
-        if way == PEER:
-            peer(given.python, "predict", trained(given), case, out, "--threads", given.threads, "--quick")
+        if way in (PEER, DEFAULT):
+            mirror = ["--mirror"] if way == DEFAULT else []
+            peer(given.python, "predict", trained(given), case, out, "--threads", given.threads, "--quick", *mirror)
         else:
             words = [sys.executable, __file__, given.python, "--out", str(given.out), "--way", way, str(case)]
             subprocess.run(words, check=True, env={**os.environ, "OMP_NUM_THREADS": str(given.threads)})
@@ -189,7 +204,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--voxels", type=int, default=200)
     parser.add_argument("--anatomies", type=int, nargs="+", default=PREDICTED)
-    parser.add_argument("--ways", nargs="+", default=[PEER, *WAYS], help="the others are compared with the first")
+    parser.add_argument("--piece", type=int, help="only a cube of so many voxels a side")
+    ways = [PEER, *(way for way in WAYS if way != "full")]
+    parser.add_argument("--ways", nargs="+", default=ways, help="the others are compared with the first")
     parser.add_argument("--way", nargs=2, help="a way and a case: what is run in a process of its own")
     given = parser.parse_args()
     if given.way:
@@ -208,6 +225,7 @@ def main() -> None:
     )
     for anatomy in given.anatomies:
         case = phantom(given.out / "phantoms", anatomy, given.voxels)
+        case = piece(case, given.piece) if given.piece else case
         with np.load(case) as held:
             size = " × ".join(map(str, held["labels"].shape[::-1]))
         run_all(given, case)
